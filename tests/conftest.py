@@ -22,9 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 INTEGRATION = (
-    "browser", "cli", "integrations", "scale/test_ray_engine.py", "scale/test_ray_tasks.py", "train/test_export.py",
-    "models/test_onnx_backend.py", "serve/test_loading.py", "serve/test_server.py",
-    "test_docs.py", "test_benchmarks.py", "test_one_report.py", "test_visualizer.py",
+    "browser", "cli", "integrations", "scale/test_object_store.py", "scale/test_ray_encoder.py",
+    "scale/test_ray_engine.py", "scale/test_ray_tasks.py", "train/test_export.py", "models/test_onnx_backend.py",
+    "serve/test_loading.py", "serve/test_server.py", "test_docs.py", "test_benchmarks.py", "test_one_report.py",
+    "test_visualizer.py",
 )  # fmt: skip
 """Tests of whole commands, models and other programs; ``make check`` leaves them to ``make test``."""
 

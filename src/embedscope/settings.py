@@ -596,6 +596,14 @@ class EngineSettings(Checked):
     ray_address: str | None = option(
         None, "address of the Ray cluster", metavar="ADDRESS", shown_default="workers on this machine"
     )
+    ray_min_workers: int | None = option(None, "least number of Ray workers, from the start", count, shown_default="1")
+    ray_max_workers: int | None = option(
+        None, "greatest number of Ray workers", count, shown_default="as many as the cluster has cores or GPUs"
+    )
+
+
+RAY = ("ray_address", "ray_min_workers", "ray_max_workers")
+"""Options of a cluster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -664,6 +672,14 @@ class PlanSettings(Checked):
     gpu_tflops: float = option(60.0, "speed of the GPU in TFLOP/s", positive, metavar="N")
     encode_rate: float | None = option(None, "texts that one machine encodes in a second", positive, metavar="N")
     gpu_encode_rate: float | None = option(None, "texts that one GPU encodes in a second", positive, metavar="N")
+    hours: float | None = option(
+        None, "hours that all of it may take; how many machines do it is said", positive, metavar="N"
+    )
+    price_machine_hour: float | None = option(
+        None, "price of an hour of a machine like this one", positive, metavar="N"
+    )
+    price_gb_month: float | None = option(None, "price of a month of 10^9 bytes stored", positive, metavar="N")
+    price_gb_moved: float | None = option(None, "price of 10^9 bytes moved", positive, metavar="N")
 
 
 class Initialisation(StrEnum):

@@ -14,13 +14,16 @@ from tests.support.scene import run
 
 from embedscope.errors import InvalidOptionError
 from embedscope.metrics.kernels import MIN_CELLS
+from embedscope.scale.plan_totals import Prices, encoding_seconds, machines_within, total
 from embedscope.scale.planning import Corpus, Rates, one_gpu, one_machine, several_nodes
+from embedscope.scale.ray_encoder import PARTS_A_CALL
 from embedscope.units import format_bytes, format_count, parse_bytes, parse_count
 
 RATES = Rates(
     product_flops=1e11,
     cells=2e8,
     read_bytes=5e8,
+    write_bytes=2e8,
     moment_rows=1e6,
     merged_places=1e6,
     interval_queries=1e4,
@@ -171,7 +174,7 @@ def test_rates_are_measured_and_positive() -> None:
     from embedscope.settings import Settings
 
     rates = measure_rates(8, "float16", settings=Settings.of(draws=100))
-    assert min(rates.product_flops, rates.cells, rates.read_bytes, rates.moment_rows) > 0
+    assert min(rates.product_flops, rates.cells, rates.read_bytes, rates.moment_rows, rates.write_bytes) > 0
     assert min(rates.merged_places, rates.interval_queries, rates.start_s) > 0
     assert rates.n_cores >= 1
 
@@ -189,9 +192,83 @@ def test_the_rate_of_scoring_is_measured_on_the_path_that_a_run_of_as_many_queri
         shapes.append((len(queries), len(documents)))
 
     monkeypatch.setattr(planning, "_rates_of_the_rest", lambda *_: (1.0, 1.0))
-    monkeypatch.setattr(planning, "_read_rate", lambda *_: 1.0)
+    monkeypatch.setattr(planning, "_disk_rates", lambda *_: (1.0, 1.0))
     monkeypatch.setattr(planning, "_product_rate", lambda *_: 1.0)
     monkeypatch.setattr(planning, "_PROBE_SECONDS", 0.0)
     monkeypatch.setattr(planning, "for_each_block", record)
     planning.measure_rates(8, n_queries=n_queries)
     assert {rows * columns >= MIN_CELLS for rows, columns in shapes} == {is_compiled}
+
+
+def test_the_whole_by_hand() -> None:
+    """10M documents at 500 texts a second on four machines, 2.56 GB written at 200 MB/s, and the evaluation."""
+    evaluation = several_nodes(CORPUS, RATES, 4)
+    encoding_s = encoding_seconds(CORPUS, 500.0, 4)
+    assert encoding_s == pytest.approx(10_010_000 / 500 / 4)
+    found = total(CORPUS, evaluation, encoding_s, RATES, Prices(2.0, 0.02, 0.1), 4)
+    assert found.hours == pytest.approx((evaluation.total_s + encoding_s + 2.56e9 / 2e8) / 3600)
+    assert found.machine_hours == pytest.approx(4 * found.hours)
+    assert found.bytes_stored == 10_010_000 * 128 * 2
+    assert found.bytes_moved == sum(evaluation.bytes_moved.values()) + 10_010_000 * 128 * (4 + 2)
+    assert found.cost == {
+        "machines": pytest.approx(2 * 4 * found.hours),
+        "storage, a month": pytest.approx(0.02 * found.bytes_stored / 1e9),
+        "moved": pytest.approx(0.1 * found.bytes_moved / 1e9),
+    }
+    a_billion = found.figures(CORPUS.n_documents)["per_billion_documents"]
+    assert a_billion["machine_hours"] == pytest.approx(100 * 4 * found.hours)
+    assert a_billion["cost"]["moved"] == pytest.approx(100 * found.cost["moved"])
+
+
+def test_evaluation_alone_writes_and_encodes_nothing() -> None:
+    evaluation, _ = one_machine(CORPUS, RATES)
+    found = total(CORPUS, evaluation, None, RATES, Prices(), 1)
+    assert (found.hours, found.bytes_moved, found.cost) == (evaluation.total_s / 3600, 2.56e9, {})
+
+
+def test_a_gpu_has_no_price_of_a_machine() -> None:
+    found = total(CORPUS, one_gpu(CORPUS, RATES, 60.0), 10.0, RATES, Prices(machine_hour=1.0, gb_moved=1.0), 0)
+    assert (found.machine_hours, set(found.cost)) == (None, {"moved"})
+
+
+@given(hours=st.floats(0.05, 20), encode_rate=st.sampled_from([None, 100.0, 5000.0]))
+def test_the_machines_for_a_deadline_meet_it_and_one_less_does_not(hours: float, encode_rate: float | None) -> None:
+    def takes_h(n_machines: int) -> float:
+        encoding_s = None if encode_rate is None else encoding_seconds(CORPUS, encode_rate, n_machines)
+        return total(CORPUS, several_nodes(CORPUS, RATES, n_machines), encoding_s, RATES, Prices(), n_machines).hours
+
+    found = machines_within(CORPUS, RATES, hours, encode_rate)
+    if found is None:
+        assert min(takes_h(n) for n in range(1, 300)) > hours
+    else:
+        assert takes_h(found) <= hours
+        assert found == 1 or takes_h(found - 1) > hours
+
+
+def test_more_machines_than_have_texts_encode_no_faster() -> None:
+    most = encoding_seconds(CORPUS, 500.0, PARTS_A_CALL)
+    assert encoding_seconds(CORPUS, 500.0, 10 * PARTS_A_CALL) == most < encoding_seconds(CORPUS, 500.0, 100)
+
+
+def test_the_command_says_machines_hours_bytes_and_cost_for_a_deadline(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("embedscope.scale.plan_lines.measure_rates", lambda *_: RATES)
+    words = ["plan", "--documents", "1B", "--queries", "10k", "--dim", "128", "--encode-rate", "1000"]
+    plain = run(capsys, *words)
+    assert "No cost without a price" in plain.out
+    assert "cost " not in plain.out.replace("No cost without", "")
+    words += ["--hours", "24", "--price-machine-hour", "0.5", "--price-gb-month", "0.02"]
+    done = run(capsys, *words)
+    assert done.status == 0, done.err
+    payload = json.loads(run(capsys, *words, "--json").out)
+    n = payload["deadline"]["n_machines"]
+    assert f"Within 24 h: {n} machines like this one" in done.out
+    assert "per 10^9 documents:" in done.out
+    assert "storage, a month 5.12" in done.out
+    last = payload["totals"][-1]
+    assert (last["name"], last["n_machines"], last["hours"] <= 24) == (f"{n} nodes like it", n, True)
+    assert last["per_billion_documents"]["machine_hours"] == pytest.approx(last["machine_hours"])
+    assert set(last["cost"]) == {"machines", "storage, a month"}
+    never = json.loads(run(capsys, *words, "--hours", "0.01", "--json").out)
+    assert never["deadline"] == {"hours": 0.01, "n_machines": None}

@@ -8,7 +8,7 @@ import pytest
 
 from embedscope.errors import EmbedscopeError, MissingExtraError
 from embedscope.scale import ray_engine
-from embedscope.scale.ray_engine import _TASKS_A_CORE, _Work, connected
+from embedscope.scale.ray_engine import _TASKS_A_CORE, _cores_asked_for, _Work, connected
 
 CORES = 3
 
@@ -49,6 +49,27 @@ def test_few_tasks_are_handed_out_at_a_time_and_every_document_is_reported_once(
     assert told == [(done, 1000) for done in range(10, 1001, 10)]
 
 
+def test_as_many_tasks_are_handed_out_as_there_may_be_workers() -> None:
+    cluster = Cluster()
+    work = _Work(cluster, 1000, None, 2 * _TASKS_A_CORE * CORES)
+    for receipt in range(100):
+        work.add(receipt, 10)
+    assert cluster.most_waiting == 2 * _TASKS_A_CORE * CORES
+
+
+def test_the_autoscaler_is_asked_for_cores_while_the_pass_takes_and_not_after_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sdk = pytest.importorskip("ray.autoscaler.sdk")
+    asked: list[int] = []
+    monkeypatch.setattr(sdk, "request_resources", lambda *, num_cpus: asked.append(num_cpus))
+    with pytest.raises(ZeroDivisionError), _cores_asked_for(40):
+        raise ZeroDivisionError
+    with _cores_asked_for(None):
+        pass
+    assert asked == [40, 0]
+
+
 def test_the_first_failure_ends_the_run_and_takes_back_what_was_handed_out() -> None:
     cluster = Cluster(failing=4)
     work = _Work(cluster, 1000, None)
@@ -77,7 +98,10 @@ def test_the_error_of_a_worker_is_told_without_what_the_cluster_wraps_it_in() ->
         return error
 
     ours = EmbedscopeError("ours")
-    assert ray_engine._own_error(wrapped(wrapped(ours))) is ours
-    assert str(ray_engine._own_error(wrapped(ZeroDivisionError("by zero")))) == (
+    assert ray_engine.own_error(wrapped(wrapped(ours))) is ours
+    both = EmbedscopeError("Traceback ... ours")  # what Ray raises is also of the class that it wraps
+    both.cause = ours  # type: ignore[attr-defined]
+    assert ray_engine.own_error(both) is ours
+    assert str(ray_engine.own_error(wrapped(ZeroDivisionError("by zero")))) == (
         "A Ray worker failed: ZeroDivisionError: by zero"
     )

@@ -267,7 +267,7 @@ COMMANDS = (
     ),
     Command(
         "plan",
-        "estimate time, memory and bytes of evaluating a corpus",
+        "estimate machines, hours, memory, bytes and cost of a corpus",
         (
             Group("corpus and machines", PlanSettings),
             Group("model", ModelSettings, ("checkpoint", "model", "base_model", *_HEAD)),

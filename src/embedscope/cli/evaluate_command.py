@@ -16,7 +16,7 @@ from embedscope.output.terminal import Terminal
 from embedscope.result import Result
 from embedscope.result.report import report
 from embedscope.scale.remote_storage import is_remote
-from embedscope.settings import CorpusSettings, Engine, SetsSettings, Settings, flag
+from embedscope.settings import RAY, CorpusSettings, Engine, SetsSettings, Settings, flag
 
 
 def run(settings: Settings, sets: SetsSettings, corpus: CorpusSettings) -> int:
@@ -74,7 +74,7 @@ def _evaluate(settings: Settings, corpus: CorpusSettings, terminal: Terminal, *,
 
 def _require_no_corpus(corpus: CorpusSettings) -> None:
     """Refuse options that only a shard folder has a use for."""
-    named = [name for name in ("memory", "ray_address") if getattr(corpus, name) is not None]
+    named = [name for name in ("memory", *RAY) if getattr(corpus, name) is not None]
     named += ["engine"] if corpus.engine is not Engine.LOCAL else []
     if named:
         raise InvalidOptionError(

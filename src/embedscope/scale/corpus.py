@@ -34,6 +34,7 @@ from embedscope.scale.shard_folder import ShardFolder
 from embedscope.scale.shard_pass import Engine, PartialScores, ShardTask, score_shards
 from embedscope.settings import (
     PROMPTS,
+    RAY,
     CorpusSettings,
     EngineSettings,
     Settings,
@@ -106,11 +107,17 @@ def engine_of(chosen: EngineSettings) -> Engine:
     Raises
     ------
     InvalidOptionError
-        If a cluster is named and not asked for.
+        If an option of a cluster is stated and none is asked for, or the least number of workers is above the greatest.
     """
-    if chosen.ray_address is not None and chosen.engine is not EngineName.RAY:
-        raise InvalidOptionError("--ray-address names a cluster, and --engine ray was not asked for. Pass both.")
-    return RayEngine(chosen.ray_address) if chosen.engine is EngineName.RAY else score_shards
+    if chosen.engine is not EngineName.RAY:
+        require_unused("they are for --engine ray, which was not asked for", (chosen, RAY))
+        return score_shards
+    fewest, most = chosen.ray_min_workers, chosen.ray_max_workers
+    if fewest is not None and most is not None and fewest > most:
+        raise InvalidOptionError(
+            f"--ray-min-workers is {fewest} and --ray-max-workers {most}; expected no more at least than at most."
+        )
+    return RayEngine(chosen.ray_address, fewest, most)
 
 
 def _require_no_texts(settings: Settings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from embedscope.log import Log
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import load_model
 from embedscope.scale.memory import MemoryPlan
+from embedscope.scale.plan_totals import Prices, Total, encoding_seconds, machines_within, total, writing_seconds
 from embedscope.scale.planning import Corpus, Cost, Rates, measure_rates, one_gpu, one_machine, several_nodes
 from embedscope.settings import ModelSettings, PlanSettings, Settings
 from embedscope.units import format_bytes, format_count, format_seconds
@@ -23,13 +24,20 @@ _PROBE_TEXTS = 96
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What evaluating a corpus would take, with the rates that say so; ``encoding``: seconds for the texts by where."""
+    """What evaluating a corpus would take, with the rates that say so.
+
+    ``encoding`` are seconds for the texts by where, ``totals`` are of encoding, writing and evaluation together, and
+    ``n_for_deadline`` is the number of machines that take ``deadline_h`` hours, None where no number does.
+    """
 
     corpus: Corpus
     rates: Rates
     estimates: list[Cost]
     memory: MemoryPlan
     encoding: Mapping[str, float]
+    totals: Sequence[Total] = ()
+    deadline_h: float | None = None
+    n_for_deadline: int | None = None
 
     @property
     def lines(self) -> list[str]:
@@ -45,6 +53,7 @@ class Plan:
             f"  product   {rates.product_flops / 1e9:,.0f} GFLOP/s",
             f"  scoring   {format_count(rates.cells)} pairs a second, {share:.0%} of that",
             f"  reading   {format_bytes(rates.read_bytes)}/s to unit rows",
+            f"  writing   {format_bytes(rates.write_bytes)}/s of shards",
             f"  sums      {format_count(rates.moment_rows)} documents a second",
             f"  merging   {format_count(rates.merged_places)} places of lists a second",
             f"  intervals {format_count(rates.interval_queries)} queries a second, with similarities and tables",
@@ -67,8 +76,22 @@ class Plan:
         for estimate in self.estimates:
             moved = ", ".join(f"{name} {format_bytes(n_bytes)}" for name, n_bytes in estimate.bytes_moved.items())
             lines.append(f"  {estimate.name}: {moved}")
+        lines += self._total_lines()
         if not self.encoding:
             lines += ["", "Encoding is not counted: pass --encode-rate, --gpu-encode-rate or --checkpoint."]
+        return lines
+
+    def _total_lines(self) -> list[str]:
+        lines = ["", "The whole:"]
+        for each in self.totals:
+            steps = "encoding, writing and evaluation" if each.name in self.encoding else "evaluation alone"
+            lines += each.lines(self.corpus.n_documents, steps)
+        if not any(each.cost for each in self.totals):
+            lines.append("  No cost without a price: --price-machine-hour, --price-gb-month, --price-gb-moved.")
+        if self.deadline_h is not None:
+            found = self.n_for_deadline
+            said = "no number of machines is enough" if found is None else f"{found:,} machines like this one"
+            lines.append(f"  Within {self.deadline_h:g} h: {said}.")
         return lines
 
     @property
@@ -81,6 +104,9 @@ class Plan:
             "memory": {"items": dict(memory.items), "total": memory.total, "rows_per_block": memory.rows_per_block},
             "estimates": [{**asdict(estimate), "total_s": estimate.total_s} for estimate in self.estimates],
             "encoding_s": dict(self.encoding),
+            "writing_s": writing_seconds(corpus, self.rates),
+            "totals": [each.figures(corpus.n_documents) for each in self.totals],
+            "deadline": self.deadline_h and {"hours": self.deadline_h, "n_machines": self.n_for_deadline},
         }
 
 
@@ -97,28 +123,28 @@ def plan(settings: Settings, options: PlanSettings, log: Log) -> Plan:
     log.step("Measuring this machine")
     rates = measure_rates(options.dim, options.dtype, options.queries)
     machine, memory = one_machine(corpus, rates, options.memory)
-    estimates = [
-        machine,
-        one_gpu(corpus, rates, options.gpu_tflops),
-        several_nodes(corpus, rates, options.nodes, options.memory),
-    ]
-    return Plan(corpus, rates, estimates, memory, _encoding_seconds(corpus, settings.model, options, log))
-
-
-def _encoding_seconds(corpus: Corpus, model: ModelSettings, options: PlanSettings, log: Log) -> dict[str, float]:
-    """Time to encode every text, by where; empty where no rate is known."""
-    n_texts = corpus.n_documents + corpus.n_queries
-    rate = options.encode_rate
-    if rate is None and model.checkpoint is not None:
-        log.step(f"Encoding {_PROBE_TEXTS} texts of the sample data with {model.checkpoint}")
-        rate = _measured_encode_rate(model.checkpoint, model)
-    found = {}
+    rate = _encode_rate(settings.model, options, log)
+    within = None if options.hours is None else machines_within(corpus, rates, options.hours, rate, options.memory)
+    nodes = list(dict.fromkeys([options.nodes] if within is None else [options.nodes, within]))
+    clusters = {n: several_nodes(corpus, rates, n, options.memory) for n in nodes}
+    gpu = one_gpu(corpus, rates, options.gpu_tflops)
+    encoding = {} if options.gpu_encode_rate is None else {gpu.name: encoding_seconds(corpus, options.gpu_encode_rate)}
     if rate is not None:
-        found["this machine"] = n_texts / rate
-        found[f"{options.nodes:,} nodes like it"] = n_texts / rate / options.nodes
-    if options.gpu_encode_rate is not None:
-        found["one GPU"] = n_texts / options.gpu_encode_rate
-    return found
+        encoding[machine.name] = encoding_seconds(corpus, rate)
+        encoding |= {cluster.name: encoding_seconds(corpus, rate, n) for n, cluster in clusters.items()}
+    prices = Prices(options.price_machine_hour, options.price_gb_month, options.price_gb_moved)
+    numbers = [(1, machine), (0, gpu), *clusters.items()]
+    totals = [total(corpus, cost, encoding.get(cost.name), rates, prices, n) for n, cost in numbers]
+    estimates = [machine, gpu, *clusters.values()]
+    return Plan(corpus, rates, estimates, memory, encoding, totals, options.hours, within)
+
+
+def _encode_rate(model: ModelSettings, options: PlanSettings, log: Log) -> float | None:
+    """Texts that this machine encodes in a second, as stated or measured; None where neither."""
+    if options.encode_rate is not None or model.checkpoint is None:
+        return options.encode_rate
+    log.step(f"Encoding {_PROBE_TEXTS} texts of the sample data with {model.checkpoint}")
+    return _measured_encode_rate(model.checkpoint, model)
 
 
 def _measured_encode_rate(checkpoint: str, own: ModelSettings) -> float:

@@ -61,6 +61,7 @@ class Rates:
     product_flops: float  # a second, of the bare matrix product in float32
     cells: float  # (query, document) pairs a second through product and accumulators
     read_bytes: float  # a second from disk to float32 unit rows, SHA-256 included
+    write_bytes: float  # a second from float32 rows to shards on disk, SHA-256 included
     moment_rows: float  # documents a second through the sums over all pairs, on one core
     merged_places: float  # places of lists a second through merging
     interval_queries: float  # queries a second through what follows the pass: intervals, similarities, tables
@@ -141,12 +142,14 @@ def measure_rates(
     queries = _unit(generator, min(n_queries, _PROBE_QUERIES), dim)
     documents = _unit(generator, _PROBE_DOCUMENTS, dim)
     interval_queries, start_s = _rates_of_the_rest(dim, dtype, generator, settings)
+    read_bytes, write_bytes = _disk_rates(dim, dtype, generator)
     with one_thread_products():  # as in the pass
         cells, compiling_s = _pass_rate(queries, documents, settings)
         return Rates(
             product_flops=2 * dim * _product_rate(queries, documents),
             cells=cells,
-            read_bytes=_read_rate(dim, dtype, generator),
+            read_bytes=read_bytes,
+            write_bytes=write_bytes,
             moment_rows=len(documents) / _mean_seconds(lambda: sum_and_gram(documents)),
             merged_places=_merge_rate(generator, settings),
             interval_queries=interval_queries,
@@ -309,20 +312,23 @@ def _seconds_of(call: Callable[[], object]) -> float:
     return min(_mean_seconds(call, 0.0) for _ in range(2))
 
 
-def _read_rate(dim: int, dtype: str, generator: np.random.Generator) -> float:
-    """Bytes a second from disk to unit rows, the operating system's cache of the file dropped first where it can be."""
+def _disk_rates(dim: int, dtype: str, generator: np.random.Generator) -> tuple[float, float]:
+    """Bytes a second from disk to unit rows, the file's cache dropped first where it can be; and from rows to disk."""
     n_rows = min(_PROBE_BYTES // (dim * np.dtype(dtype).itemsize) + 1, 4 * MOST_ROWS)
     with tempfile.TemporaryDirectory(prefix="embedscope-plan-") as place:
         where = Path(place) / "probe"
-        blocks = (_unit(generator, min(MOST_ROWS, n_rows - at), dim) for at in range(0, n_rows, MOST_ROWS))
-        folder = write_shards(where, np.eye(1, dim, dtype=np.float32), blocks, [[0]], dtype=dtype)
+        rows = _unit(generator, min(MOST_ROWS, n_rows), dim)
+        blocks = (rows[: min(MOST_ROWS, n_rows - at)] for at in range(0, n_rows, MOST_ROWS))
+        start = time.perf_counter()
+        folder = write_shards(where, rows[:1], blocks, [[0]], dtype=dtype)
+        written = n_rows * dim * np.dtype(dtype).itemsize / (time.perf_counter() - start)
 
         def read() -> None:
             _forget(where)
             for _ in folder.documents.blocks(0, MOST_ROWS):
                 pass
 
-        return folder.documents.shards[0].bytes / _mean_seconds(read)
+        return folder.documents.shards[0].bytes / _mean_seconds(read), written
 
 
 def _forget(where: Path) -> None:

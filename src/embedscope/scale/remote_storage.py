@@ -1,7 +1,8 @@
 """Folders on this machine or in an object store, all through ``pyarrow.fs``.
 
 A place is a local path or a URI that pyarrow knows (``s3://bucket/folder``, ``gs://bucket/folder``,
-``file:///folder``). Credentials are the object store's own affair: the environment or its configuration files.
+``file:///folder``). Credentials are the object store's own affair: the environment or its configuration files. A place
+stands in reports and messages, so one that holds a secret is refused.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
 _URI = re.compile(r"^[a-z][a-z0-9+]+://", re.IGNORECASE)
+_SECRET = re.compile(r"^[a-z][a-z0-9+]+://[^/?#]*:[^/?#]*@|[?&][a-z_]*(secret|password|token)[a-z_]*=", re.IGNORECASE)
 
 Place = str | Path
 
@@ -35,13 +37,23 @@ def absolute(place: Place) -> str:
     return str(place) if _URI.match(str(place)) else str(Path(os.path.expanduser(place)).absolute())
 
 
+def in_place(place: Place, name: str) -> str:
+    """The file ``name`` of the folder ``place``, for a message: before what a URI says of its store.
+
+    >>> in_place("shards", "manifest.json"), in_place("s3://bucket/x/?region=eu-north-1", "manifest.json")
+    ('shards/manifest.json', 's3://bucket/x/manifest.json?region=eu-north-1')
+    """
+    folder, mark, options = str(place).partition("?") if is_remote(place) else (str(place), "", "")
+    return f"{folder.rstrip('/')}/{name}{mark}{options}"
+
+
 def open_place(place: Place) -> FileSystem:
     """The folder at ``place`` as a file system of its own; names in it are relative to it.
 
     Raises
     ------
     InputError
-        If the URI is of a kind that pyarrow does not know, or the store refuses.
+        If the URI is of a kind that pyarrow does not know, or holds a secret, or the store refuses.
     """
     from pyarrow import fs
 
@@ -59,6 +71,11 @@ def resolve(place: Place) -> tuple[FileSystem, str]:
         raise InputError(f"{text!r} holds a null character, which no name of a file can. Correct the path.")
     if not _URI.match(text):
         return fs.LocalFileSystem(), absolute(text)
+    if _SECRET.search(text):
+        raise InputError(
+            f"A {text.partition('://')[0]}:// URI holds a secret, which would stand in reports and messages. Leave it "
+            f"out, and pass it in the environment: for s3:// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
     try:
         found, path = _opened(text)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -101,7 +118,7 @@ def place_to_write(place: Place) -> Iterator[FileSystem]:
                 _remove(found, [info for info in _content(found, path) if info.path not in before])
                 raise
         except (pa.ArrowException, OSError) as error:
-            raise OutputError(f"'{place}' cannot be written: {error}. Choose another --output.") from error
+            raise _refused(str(place), error) from error
         return
     with staged_output(path) as staging:
         yield fs.SubTreeFileSystem(str(staging), found)
@@ -128,10 +145,26 @@ def _remove(files: FileSystem, infos: Sequence[Any]) -> None:
 @contextmanager
 def writing(folder: FileSystem, name: str) -> Iterator[None]:
     """Raise what a store refuses in the block, which writes the file or folder ``name``, as an OutputError."""
+    from pyarrow import fs
+
     try:
         yield
     except OSError as error:
-        raise cannot_write(Path(folder.base_path) / name, error) from error
+        if isinstance(folder.base_fs, fs.LocalFileSystem):
+            raise cannot_write(Path(folder.base_path) / name, error) from error
+        raise _refused(f"{folder.base_path.rstrip('/')}/{name}", error) from error
+
+
+def _refused(what: str, error: BaseException) -> OutputError:
+    """What is said where an object store refuses; its own words may go on for lines, and the first one says it."""
+    return OutputError(
+        f"'{what}' cannot be written: {(str(error).splitlines() or [type(error).__name__])[0].rstrip('.')}. What was "
+        f"written is removed where the store lets it be. {CHECK_STORE}, or choose another --output."
+    )
+
+
+CHECK_STORE = "Check bucket, region and endpoint, and the credentials of the environment"
+"""What to do where an object store refuses."""
 
 
 def write_bytes(folder: FileSystem, name: str, content: bytes) -> None:

@@ -37,7 +37,7 @@ from embedscope.metrics.vectors import compared_rows
 from embedscope.models.numpy_files import HEADER_FAULTS
 from embedscope.plain_files import MOST_BYTES, parse_json
 from embedscope.protocols import Float32Array, IntArray
-from embedscope.scale.remote_storage import Place, file_size, file_sizes, is_remote, open_place
+from embedscope.scale.remote_storage import CHECK_STORE, Place, file_size, file_sizes, in_place, is_remote, open_place
 from embedscope.settings import SimilarityFunction
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ class ShardFolder:
             self._own = None if entry is None else ShardFile.from_json(entry, r"own\.parquet")
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise DataFormatError(
-                f"'{self.where}/{MANIFEST}' is damaged: {error!r}. Write the folder again."
+                f"'{in_place(self.where, MANIFEST)}' is damaged: {error!r}. Write the folder again."
             ) from error
         if similarity is SimilarityFunction.DOT and self.similarity is not SimilarityFunction.DOT:
             raise InvalidOptionError(
@@ -343,8 +343,8 @@ class ShardFolder:
     def damaged(self, file: ShardFile, how: str) -> DataFormatError:
         """The error that says what is wrong with a file."""
         return DataFormatError(
-            f"'{self.where}/{file.file}' is damaged: {how}. Figures from it would be wrong; copy or write the folder "
-            f"again."
+            f"'{in_place(self.where, file.file)}' is damaged: {how}. Figures from it would be wrong; copy or write the "
+            f"folder again."
         )
 
     def open(self, file: ShardFile) -> Any:
@@ -413,16 +413,16 @@ class ShardFolder:
             try:
                 return compared_rows(wide, is_unit=self.similarity is SimilarityFunction.COSINE, what="shard")
             except InvalidEmbeddingsError as error:
-                where = f"'{self.where}/{shard.file}', of its rows {numbers[0]} to {numbers[-1]}"
+                where = f"'{in_place(self.where, shard.file)}', of its rows {numbers[0]} to {numbers[-1]}"
                 raise InvalidEmbeddingsError(f"{where}: {error}") from error
         squares = np.einsum("nd,nd->n", wide, wide)
         is_unit = np.abs(squares - 1.0) < _NEARLY_ONE[str(rows.dtype)]  # false for NaN as well
         if not is_unit.all():
             first = int(np.argmin(is_unit))
             raise InvalidEmbeddingsError(
-                f"'{self.where}/{shard.file}', row {numbers[first]}: expected a row of norm 1, which the manifest says "
-                f"all rows have, and its norm is {np.sqrt(squares[first]):.4g}. Every cosine with it would be wrong; "
-                f"write the folder again."
+                f"'{in_place(self.where, shard.file)}', row {numbers[first]}: expected a row of norm 1, which the "
+                f"manifest says all rows have, and its norm is {np.sqrt(squares[first]):.4g}. Every cosine with it "
+                f"would be wrong; write the folder again."
             )
         if rows.dtype != np.float32:
             wide *= (1.0 / np.sqrt(squares))[:, np.newaxis]
@@ -548,11 +548,13 @@ def _read_manifest(folder: FileSystem, where: str) -> dict[str, Any]:
     try:
         content = _manifest_content(folder)
     except (ValueError, OSError) as error:
-        raise DataFormatError(f"'{where}/{MANIFEST}' cannot be read: {error}. Write the folder again.") from error
+        todo = CHECK_STORE if isinstance(error, OSError) and is_remote(where) else "Write the folder again"
+        raise DataFormatError(f"'{in_place(where, MANIFEST)}' cannot be read: {error}. {todo}.") from error
     if content.get("format") != FORMAT:
         raise InputError(
             f"'{where}' is no shard folder: it has no {MANIFEST} of the format '{FORMAT}'. A folder whose writing was "
-            f"interrupted has none either. Make one with: embedscope shard"
+            f"interrupted has none either{', nor a bucket that does not exist' * is_remote(where)}. Make one with: "
+            f"embedscope shard"
         )
     if content.get("format_version") not in (FORMAT_VERSION, DOT_FORMAT_VERSION, OWN_FORMAT_VERSION):
         raise DataFormatError(

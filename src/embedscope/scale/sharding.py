@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from embedscope.data.collection import said_of_own
 from embedscope.errors import DataFormatError, InvalidOptionError
-from embedscope.log import Log
+from embedscope.log import SILENT, Log
 from embedscope.metrics.judgments import Cells
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model
 from embedscope.models.score_function import similarity_of_vectors
 from embedscope.pipeline import read
-from embedscope.protocols import Float32Array
 from embedscope.scale.corpus import ENCODING, engine_of
 from embedscope.scale.parquet_corpus import (
     Batch,
@@ -32,11 +31,20 @@ from embedscope.scale.parquet_corpus import (
     read_qrels,
     writing_corpus,
 )
-from embedscope.scale.ray_engine import Encode, encode_dataset
+from embedscope.scale.ray_encoder import (
+    PART_BATCHES,
+    PARTS_A_CALL,
+    EncodePart,
+    EncodeParts,
+    EncodingCluster,
+    PartsEncoder,
+    encode_part,
+    in_parts,
+)
 from embedscope.scale.shard_folder import ShardFolder
 from embedscope.scale.shard_writer import ShardWriter, require_new, writing_shards
 from embedscope.settings import Engine, EngineSettings, Settings, ShardSettings, SimilarityFunction, require_unused
-from embedscope.systems import checkpoint_of, embed_with, load, require_encoder
+from embedscope.systems import Loader, checkpoint_of, embed_with, load, require_encoder
 
 SIDES = ("queries", "documents", "judgments")
 
@@ -50,7 +58,7 @@ def shard(settings: Settings, chosen: ShardSettings, engine: EngineSettings, log
         If the options do not fit, the input cannot be read, or the folder is there already.
     """
     engine_of(engine)
-    is_corpus = _is_corpus(settings, chosen, engine)
+    is_corpus = _is_corpus(settings, chosen)
     _refuse_what_changes_nothing(settings, chosen, engine, is_corpus=is_corpus)
     folder = str(settings.output.output)
     require_new(folder)
@@ -60,14 +68,19 @@ def shard(settings: Settings, chosen: ShardSettings, engine: EngineSettings, log
             datasets = outputs.enter_context(writing_corpus(chosen.parquet, dtype=chosen.dtype))
         shards = outputs.enter_context(writing_shards(folder, dtype=chosen.dtype, rows_per_shard=chosen.shard_rows))
         writers = _Writers(shards, datasets)
+        encode_parts = None
+        if engine.engine is Engine.RAY:
+            make = partial(_encoder_on_worker, settings.with_options(no_cache=True))
+            encode_parts = outputs.enter_context(EncodingCluster(make, engine, settings.model.device))
+        loader = partial(_load, encode_parts=encode_parts)
         if is_corpus:
-            _write_corpus(writers, settings, chosen, engine, log)
+            _write_corpus(writers, settings, chosen, loader, log)
         else:
-            _write_collection(writers, settings, log)
+            _write_collection(writers, settings, loader, log)
     return ShardFolder(folder)
 
 
-def _is_corpus(settings: Settings, chosen: ShardSettings, engine: EngineSettings) -> bool:
+def _is_corpus(settings: Settings, chosen: ShardSettings) -> bool:
     """Whether the input is three Parquet datasets, and not a data set; refused if neither, or something of both."""
     named = [name for name in SIDES if getattr(chosen, name) is not None]
     if settings.data.data is None and len(named) == len(SIDES):
@@ -76,8 +89,6 @@ def _is_corpus(settings: Settings, chosen: ShardSettings, engine: EngineSettings
         return True
     if settings.data.data is not None and not named:
         checkpoint_of(settings)
-        if engine.engine is not Engine.LOCAL:
-            raise InvalidOptionError("--engine ray encodes Parquet datasets: --queries, --documents and --judgments.")
         return False
     raise InvalidOptionError(
         "Pass either --data (with --embeddings or --checkpoint), or all of --queries, --documents and --judgments "
@@ -120,9 +131,25 @@ class _Writers:
         return side.n_rows
 
 
-def _write_collection(writers: _Writers, settings: Settings, log: Log) -> None:
+def _load(
+    name: str, settings: Settings, log: Log = SILENT, *, encode_parts: EncodeParts | None
+) -> tuple[EmbeddingStore, Model]:
+    """As `systems.load`, with an encoder that works in parts: in this process, or wherever ``encode_parts`` does."""
+    store, model = load(name, settings, log)
+    encoder = in_parts(model.encoder)
+    if encode_parts is not None:
+        encoder = PartsEncoder(model.encoder, encode_parts, PART_BATCHES * PARTS_A_CALL)
+    return store, replace(model, encoder=encoder)
+
+
+def _encoder_on_worker(settings: Settings) -> EncodePart:
+    """Loads the model where it is called: in an actor, on whatever device that finds."""
+    return encode_part(load(str(settings.model.checkpoint), settings)[1].encoder)
+
+
+def _write_collection(writers: _Writers, settings: Settings, loader: Loader, log: Log) -> None:
     collection = read(settings.with_options(max_samples=0), log)
-    found = embed_with(checkpoint_of(settings), collection, settings, log, with_base=False).embeddings
+    found = embed_with(checkpoint_of(settings), collection, settings, log, with_base=False, loader=loader).embeddings
     if found is None:
         raise InvalidOptionError("A shard folder holds vectors, and a run has none. Pass --checkpoint or --embeddings.")
     writers.shards.similarity = SimilarityFunction(found.similarity)
@@ -145,12 +172,10 @@ def _made_by(name: str, fingerprint: str | None) -> dict[str, str]:
     return {"name": name} if fingerprint is None else {"name": name, "fingerprint": fingerprint}
 
 
-def _write_corpus(
-    writers: _Writers, settings: Settings, chosen: ShardSettings, engine: EngineSettings, log: Log
-) -> None:
+def _write_corpus(writers: _Writers, settings: Settings, chosen: ShardSettings, loader: Loader, log: Log) -> None:
     """Queries, documents and judgments, batch by batch; only the judged ids are held."""
     qrels = read_qrels(str(chosen.judgments))
-    source = _Source(settings, engine, log)
+    source = _Source(settings, loader, log)
     writers.shards.similarity = source.similarity
     places, own = [Places(qrels.queries), Places(qrels.documents)], OwnDocuments(qrels.queries)
     compare = own.see_queries, own.see_documents
@@ -192,20 +217,21 @@ def _leave_out(shards: ShardWriter, own: OwnDocuments, judgments: Cells, log: Lo
 class _Source:
     """Where the vectors come from: a column, or a model in this process or on a cluster."""
 
-    def __init__(self, settings: Settings, engine: EngineSettings, log: Log) -> None:
-        self._settings, self._engine = settings, engine
+    def __init__(self, settings: Settings, loader: Loader, log: Log) -> None:
+        self._batch_size = settings.model.batch_size
         self._model: Model | None = None
         is_dot = settings.model.similarity is SimilarityFunction.DOT
         self.similarity = SimilarityFunction.DOT if is_dot else SimilarityFunction.COSINE
         self.made_by: dict[str, str] = {}
         if settings.model.checkpoint is not None:
-            self._store, self._model = load(settings.model.checkpoint, settings, log)
+            self._store, self._model = loader(settings.model.checkpoint, settings, log)
             self.similarity = SimilarityFunction(self._model.facts.similarity)
             self.made_by = _made_by(self._model.facts.checkpoint, self._model.facts.fingerprint)
 
     def batches(self, rows: ParquetRows, role: str) -> Iterator[Batch]:
         """The rows of a dataset with their vectors; a DataFormatError if it has neither these nor texts to encode."""
-        if self._model is None:
+        model = self._model
+        if model is None:
             if rows.vector_column is None:
                 raise DataFormatError(
                     f"'{rows.where}' has no column of vectors. Pass --checkpoint to encode its texts, or name the "
@@ -215,32 +241,8 @@ class _Source:
             return
         if rows.text_column is None:
             raise DataFormatError(f"'{rows.where}' has no column 'text', and --checkpoint encodes texts.")
-        if self._engine.engine is Engine.RAY:
-            yield from encode_dataset(
-                rows.where,
-                partial(_encoder_on_worker, self._settings.with_options(no_cache=True), role),
-                id_column=rows.id_column,
-                text_column=rows.text_column,
-                address=self._engine.ray_address,
-            )
-            return
-        encode = _encoder(self._model, role, self._settings.model.batch_size, self._store)
+        prompt = model.query_prompt if role == "query" else model.document_prompt
         for batch in rows.batches(with_vectors=False):
             texts = batch.texts or []
-            yield Batch(batch.ids, texts, encode(texts))
-
-
-def _encoder_on_worker(settings: Settings, role: str) -> Encode:
-    """Loads the model where it is called: in an actor, on whatever device that finds."""
-    _, model = load(str(settings.model.checkpoint), settings)
-    return _encoder(model, role, settings.model.batch_size, None)
-
-
-def _encoder(model: Model, role: str, batch_size: int, store: EmbeddingStore | None) -> Encode:
-    prompt = model.query_prompt if role == "query" else model.document_prompt
-
-    def encode(texts: Sequence[str]) -> Float32Array:
-        pooled = encode_texts(texts, model.encoder, store, batch_size=batch_size, prompt=prompt).vectors
-        return model.projector.project(pooled, what=role)
-
-    return encode
+            pooled = encode_texts(texts, model.encoder, self._store, batch_size=self._batch_size, prompt=prompt)
+            yield Batch(batch.ids, texts, model.projector.project(pooled.vectors, what=role))
