@@ -88,11 +88,13 @@ def claims_of(rows: Iterable[Row]) -> list[dict[str, Any]]:
     """The claims that the rows of one script and run hold, in their order: `rows_of` backwards."""
     claims: list[dict[str, Any]] = []
     for row in rows:
+        if not row["claim"]:
+            continue
         timing = {name: row[name] for name in ("label", "median_s", "low_s", "high_s")}
         if row["is_ours"]:
             asked = {name: row[name] for name in ("target", "met", "note")}
             claims.append({"claim": row["claim"], "ours": timing, "peers": [], **asked})
-        elif row["claim"]:
+        else:
             claims[-1]["peers"].append({**timing, "ratio": row["ratio"]})
     return claims
 
