@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo check test lint types quick unit front-end bench bench-long bundle site format clean fuzz soak
+.PHONY: help demo check test lint types quick unit front-end bench bench-long bench-gpu bench-quick bench-record bundle site format clean fuzz soak
 .DEFAULT_GOAL := help
 
 help:
@@ -15,7 +15,9 @@ help:
 	@echo "make check   lint, types, the quick tests: run it while you work"
 	@echo "make test    lint, types, all tests"
 	@echo "make bench   measure every claim about speed beside its peers, into docs/benchmarks.md"
-	@echo "make bench-long  the runs of many minutes, into benchmarks/recorded/"
+	@echo "make bench-quick  two minutes: has a ratio to a peer become worse than the recorded one?"
+	@echo "make bench-long  the runs of many minutes"
+	@echo "make bench-gpu  what needs a CUDA device"
 	@echo "make fuzz    read broken files of every kind for ten minutes each"
 	@echo "make bundle  build the page's script and style from web/ (needs Node)"
 	@echo "make site    build the documentation site into build/site"
@@ -61,15 +63,31 @@ front-end-checks: web/node_modules/.package-lock.json
 	diff -r web/node_modules/.rebuilt src/embedscope/output/page/bundle
 	@echo "the committed bundle is what the sources build"
 
-# About twenty minutes; the machine should be quiet. HF_HUB_OFFLINE: nothing is fetched once it is installed.
-bench: $(INSTALLED)
+# A quarter of an hour; the machine should be quiet. HF_HUB_OFFLINE: nothing is fetched once it is installed. Each adds its
+# rows to benchmarks/recorded/results.parquet and draws docs/benchmarks.md from it.
+BENCH_EXTRAS := $(VENV)/.bench
+$(BENCH_EXTRAS): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench,demo,ray]'
-	$(BIN)/python benchmarks/run_all.py --output docs/benchmarks.md --add $(wildcard benchmarks/recorded/long*.json)
+	@touch $@
 
-# Half an hour and 3 GB of disk, once for a machine: the table of make bench shows what is recorded.
-bench-long: $(INSTALLED)
-	mkdir -p benchmarks/recorded
-	$(BIN)/python benchmarks/run_all.py --long --record benchmarks/recorded/long.json
+bench: $(BENCH_EXTRAS)
+	$(BIN)/python benchmarks/run_all.py
+
+# An hour and 3 GB of disk, once for a machine.
+bench-long: $(BENCH_EXTRAS)
+	$(BIN)/python benchmarks/run_all.py --kind long
+
+# Without a CUDA device nothing is recorded, and the page goes on saying what it says.
+bench-gpu: $(BENCH_EXTRAS)
+	$(BIN)/python benchmarks/run_all.py --kind gpu
+
+# Ends with 1 where a claim has become slower beside its peer; its lines say by how much. On another processor than the
+# record's, make bench-record first, at the commit to compare with.
+bench-quick: $(BENCH_EXTRAS)
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/quick.py
+
+bench-record: $(BENCH_EXTRAS)
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/quick.py --record
 
 # Three hours on one core, half of that on two. What raises anything but a refusal is kept.
 FUZZ_SECONDS ?= 600

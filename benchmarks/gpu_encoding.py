@@ -5,7 +5,7 @@ Claim: on distinct texts keys, order, checks and the store cost less than 3 % ov
 The model is XLM-RoBERTa large (24 layers, width 1,024, 16 heads) with random weights and a small vocabulary, which
 changes the size of the table of tokens and not the work. Both sides take the same texts, batch size and number format.
 
-    PYTHONPATH=src python benchmarks/gpu_encoding.py [--page FILE]
+    PYTHONPATH=src python benchmarks/gpu_encoding.py
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def main() -> None:
     device = chosen_device(is_quick=options.quick)
     shape, repeats = (SMALL, 1) if options.quick else (LARGE, options.repeats)
     claims = [] if device is None else [encoding_claim(shape, device, repeats, options.seed)]
-    publish(claims, "Encoding on a CUDA device", device, options)
+    publish(claims, device, options)
 
 
 if __name__ == "__main__":

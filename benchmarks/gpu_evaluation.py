@@ -8,7 +8,7 @@ Documents are made on the device, block after block from the seed, and brought t
 that no memory has to hold them all. Each block goes through every candidate in turn; a round is the sum over all of
 them. Ranks of some queries are counted by the processor too.
 
-    PYTHONPATH=src python benchmarks/gpu_evaluation.py [--documents 5000000] [--page FILE]
+    PYTHONPATH=src python benchmarks/gpu_evaluation.py [--documents 5000000]
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def main() -> None:
     if options.quick:
         size, repeats = Size(50, 1_000, 16, 300), 1
     claims = [] if device is None else [evaluation_claim(size, device, repeats, options.seed)]
-    publish(claims, "Evaluation on a CUDA device", device, options)
+    publish(claims, device, options)
 
 
 if __name__ == "__main__":

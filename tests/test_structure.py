@@ -260,6 +260,20 @@ def test_no_private_attribute_of_another_library_is_used(path: Path) -> None:
             assert not (isinstance(root, ast.Name) and root.id in foreign), f"line {node.lineno}: {ast.unparse(node)}"
 
 
+def test_only_machine_knows_what_differs_from_device_to_device() -> None:
+    """The others hand on the name of a device, so that what is tested on the CPU is what runs on a GPU."""
+    families = re.compile(r"(cuda|mps)(:\d+)?")
+    found = {
+        f"{path.relative_to(SOURCE)}:{node.lineno}"
+        for path in MODULES
+        if path.name not in ("machine.py", "settings.py")
+        for node in ast.walk(TREES[path])
+        if (isinstance(node, ast.Attribute) and node.attr.lower() in ("cuda", "mps"))
+        or (isinstance(node, ast.Constant) and isinstance(node.value, str) and families.fullmatch(node.value))
+    }
+    assert found == set()
+
+
 def test_a_function_fits_a_screen() -> None:
     long = {
         f"{path.relative_to(SOURCE)}:{node.name}": length

@@ -1,13 +1,24 @@
-"""What this process may use of the machine: cores, torch devices, number formats."""
+"""What this process may use of the machine: cores, torch devices, number formats.
+
+What differs from device to device is decided here and nowhere else: which one (`resolve_device`), in what format of
+numbers a model runs on it (`resolve_dtype`), how an array comes to it (`on_device`), how much of its memory is free
+(`free_device_bytes`), and what there is to do where that runs out (`is_out_of_memory`, `release_device_memory`). All
+other code has the device as a name that it hands on, and is the same on all of them.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from embedscope.errors import InvalidOptionError, importing, require_installed
 from embedscope.settings import Device, Precision
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
 
 _WIDE_RANGE = ("t5", "gemma")
 """Architectures whose activations overflow float16; they run in bfloat16."""
@@ -92,6 +103,27 @@ def bfloat16_instructions() -> tuple[str, ...]:
     except OSError:
         return ()
     return tuple(name for name in ("amx_bf16", "avx512_bf16") if name in words)
+
+
+def on_device(array: np.ndarray[Any, Any], device: str | torch.device) -> torch.Tensor:
+    """The array as a tensor of its dtype on a torch device; on the CPU it shares the memory of a contiguous array."""
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+
+def free_device_bytes(device: str) -> int | None:
+    """Bytes of the device that are free, those included that torch keeps for its next tensors.
+
+    None where the device shares the memory of the process, so that nothing says how much of it is the device's.
+    """
+    if not device.startswith(Device.CUDA):
+        return None
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedscope.errors import EmbedscopeError, InvalidEmbeddingsError, InvalidOptionError, MissingExtraError
+from embedscope.machine import free_device_bytes
 from embedscope.metrics import local_pass as local
 from embedscope.metrics import torch_pass as torch_device
 from embedscope.metrics.histograms import HistogramAccumulator
@@ -170,7 +171,8 @@ def test_memory_that_torch_keeps_for_itself_counts_as_free(monkeypatch: pytest.M
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 9000))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 700)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 300)
-    assert torch_device.free_memory("cuda:1") == 1400
+    assert free_device_bytes("cuda:1") == 1400
+    assert free_device_bytes("cpu") is None
 
 
 def test_another_error_of_the_device_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

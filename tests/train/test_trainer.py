@@ -55,6 +55,20 @@ def test_training_lifts_the_validation_metric_and_lowers_both_losses() -> None:
     assert [epoch.epoch for epoch in record.epochs] == list(range(16))
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_training_on_cuda_follows_that_on_the_cpu_and_its_state_goes_on_there() -> None:
+    found, chosen = data(collection(30)), options(select="loss", epochs=3)
+    (cpu, on_cpu), (cuda, on_cuda) = (train_head(found, chosen, valid_data=found, device=d) for d in ("cpu", "cuda"))
+    for ours, theirs in zip(on_cuda.epochs[1:], on_cpu.epochs[1:], strict=True):
+        assert ours.train_loss == pytest.approx(theirs.train_loss, rel=1e-4)
+        assert ours.valid_loss == pytest.approx(theirs.valid_loss, rel=1e-4)
+    for name, tensor in cuda.head.items():
+        torch.testing.assert_close(tensor.cpu(), cpu.head[name], rtol=0, atol=1e-4)
+    further, _ = train_head(found, replace(chosen, epochs=4), valid_data=found, resume=cuda, device="cpu")
+    assert further.epoch == 4
+
+
 def test_two_runs_with_one_seed_agree_bit_for_bit_and_another_seed_does_not() -> None:
     found = data(collection(30))
     runs = [train_head(found, options(select="loss", seed=s, init=Initialisation.RANDOM))[0] for s in (1, 1, 2)]

@@ -21,7 +21,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from embedscope.errors import EmbedscopeError, InvalidOptionError, MissingExtraError, importing
-from embedscope.machine import is_out_of_memory, release_device_memory, resolve_device
+from embedscope.machine import (
+    free_device_bytes,
+    is_out_of_memory,
+    on_device,
+    release_device_memory,
+    resolve_device,
+)
 from embedscope.metrics.accumulators import Accumulator
 from embedscope.metrics.histograms import HistogramAccumulator, bin_scale
 from embedscope.metrics.judgments import Cells
@@ -126,19 +132,18 @@ def for_each_block(
     torch = _torch()
     require_same_dim(queries, documents)
     if memory_bytes is None:
-        is_cuda = device.startswith("cuda")
-        memory_bytes = int(free_memory(device) * _SHARE_OF_FREE_MEMORY) if is_cuda else _HOST_BYTES
+        free = free_device_bytes(device)
+        memory_bytes = _HOST_BYTES if free is None else int(free * _SHARE_OF_FREE_MEMORY)
     n_rows, n_columns = _block_shape(queries, documents, memory_bytes)
     with torch.inference_mode(), full_precision(), _memory_error(queries, n_columns, device):
-        asked = torch.from_numpy(np.ascontiguousarray(queries)).to(device)
+        asked = on_device(queries, device)
         readers = [_reader(consumer, asked) for consumer in consumers]
         hidden = None if excluded is None else _Pairs(excluded, asked)
         for start in range(0, len(documents), n_columns):
-            part = np.ascontiguousarray(documents[start : start + n_columns])
-            columns = torch.from_numpy(part).to(device)
+            columns = on_device(documents[start : start + n_columns], device)
             n_rows = _read_column(readers, asked, columns, hidden, document_offset + start, n_rows)
             if progress is not None:
-                progress(start + len(part), len(documents))
+                progress(start + len(columns), len(documents))
         for reader in readers:
             reader.finish()
 
@@ -211,13 +216,6 @@ def _torch() -> Any:
     with importing("torch", needed_for="Scoring on a device", extra="models"):
         import torch
     return torch
-
-
-def free_memory(device: str) -> int:
-    """Bytes of a CUDA device that are free, those included that torch keeps for its next tensors."""
-    cuda = _torch().cuda
-    free, _ = cuda.mem_get_info(device)
-    return int(free + cuda.memory_reserved(device) - cuda.memory_allocated(device))
 
 
 def _block_shape(queries: FloatArray, documents: FloatArray, budget: int) -> tuple[int, int]:
@@ -294,10 +292,10 @@ class _Pairs:
     """Some documents of each query, on the device."""
 
     def __init__(self, cells: Cells, queries: Tensor) -> None:
-        torch = _torch()
+        _torch()
         self._indptr = cells.indptr
-        self.rows = torch.from_numpy(cells.query_of_pair).to(queries.device)
-        self.documents = torch.from_numpy(cells.documents.copy()).to(queries.device)
+        self.rows = on_device(cells.query_of_pair, queries.device)
+        self.documents = on_device(cells.documents.copy(), queries.device)
 
     def of_rows(self, start: int, stop: int) -> slice:
         """Where the pairs of some rows stand."""
@@ -397,15 +395,13 @@ class _TieReader:
     """Counts above, within and before the tie groups of each row, one group of every row at a time."""
 
     def __init__(self, consumer: TieAccumulator, queries: Tensor) -> None:
-        torch = _torch()
+        _torch()
         self._consumer, self._device = consumer, queries.device
         self._pairs = _Pairs(consumer.judgments, queries)
         groups = consumer.groups
         self._indptr = groups.query_indptr
-        self._above, self._lowest = (
-            torch.from_numpy(x).to(self._device) for x in consumer.limits_in(_numpy_dtype(queries))
-        )
-        self._group_of_pair = torch.from_numpy(groups.of_pair).to(self._device)
+        self._above, self._lowest = (on_device(x, self._device) for x in consumer.limits_in(_numpy_dtype(queries)))
+        self._group_of_pair = on_device(groups.of_pair, self._device)
         self._greater, self._tied = (self._zeros(len(groups.query)) for _ in range(2))
         self._tied_before = self._zeros(len(groups.of_pair))
 
@@ -421,8 +417,8 @@ class _TieReader:
         found = []
         for turn in range(int(n_groups.max())):
             rows = np.flatnonzero(n_groups > turn)
-            groups = torch.from_numpy(indptr[rows] + turn).to(self._device)
-            at = torch.from_numpy(rows).to(self._device)
+            groups = on_device(indptr[rows] + turn, self._device)
+            at = on_device(rows, self._device)
             n_above, n_at_least = self._counts(others, ordered, at, groups)
             n_tied = n_at_least - n_above
             before = self._count_before(others, query_start, document_start, at, groups) if bool(n_tied.any()) else None

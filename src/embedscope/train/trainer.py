@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedscope.errors import EmbedscopeError, InvalidOptionError
-from embedscope.machine import require_torch
+from embedscope.machine import on_device, require_torch
 from embedscope.models.projectors import Projection
 from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
 from embedscope.result import EpochRecord, TrainingRecord
@@ -416,12 +416,10 @@ class _Loader:
     """Pairs on the device, and their losses under a head."""
 
     def __init__(self, data: TrainingData, settings: TrainSettings, device: str) -> None:
-        import torch
-
         self._settings = settings
         self._device = device
-        self._queries = torch.from_numpy(np.ascontiguousarray(data.query_vectors)).to(device)
-        self._documents = torch.from_numpy(np.ascontiguousarray(data.document_vectors)).to(device)
+        self._queries = on_device(data.query_vectors, device)
+        self._documents = on_device(data.document_vectors, device)
         self._n = len(data)
         self.batches = Batches(data, settings.batch_size)
 
@@ -434,20 +432,16 @@ class _Loader:
         Rows are gathered before the head, from vectors that carry no gradient: gathering after it would add up
         gradients in an order that depends on the threads.
         """
-        import torch
-
-        def on_device(array: Any) -> torch.Tensor:
-            return torch.from_numpy(array).to(self._device)
-
+        device = self._device
         has_negatives = batch.negatives.shape[1] > 0
         return prefix_losses(
-            head(self._queries[on_device(batch.queries)]),
-            head(self._documents[on_device(batch.positives)]),
+            head(self._queries[on_device(batch.queries, device)]),
+            head(self._documents[on_device(batch.positives, device)]),
             prefixes_of(self._settings),
-            is_false_negative=on_device(batch.is_false_negative),
+            is_false_negative=on_device(batch.is_false_negative, device),
             temperature=self._settings.temperature,
-            negatives=head(self._documents[on_device(batch.negatives)]) if has_negatives else None,
-            weights=on_device(batch.weights.astype(np.float32)) if has_negatives else None,
+            negatives=head(self._documents[on_device(batch.negatives, device)]) if has_negatives else None,
+            weights=on_device(batch.weights.astype(np.float32), device) if has_negatives else None,
             against_positives=against_of(self._settings) is Against.BOTH,
         )
 
