@@ -1,13 +1,11 @@
-"""What a run costs before it does any work: imports, the loops that Numba compiles on a new machine, the demo at first.
+"""What a run costs before it does any work: imports, and the loops that Numba compiles on a new machine.
 
 Claims, in seconds of processor (user and system) of a process of its own, so that a busy neighbour counts for little:
 
 - the imports of each command, beside ``import numpy, scipy.sparse, scipy.special``, which every command needs;
-- the first ``visualize`` on a machine, which compiles the loops of the maps, beside the second, which loads them;
-- with ``--long``: ``embedscope demo`` with empty caches of vectors and of compiled loops, on the wall too.
+- the first ``visualize`` on a machine, which compiles the loops of the maps, beside the second, which loads them.
 
     PYTHONPATH=src python benchmarks/start_up.py
-    PYTHONPATH=src python benchmarks/start_up.py --long     (encodes the sample data: a minute or more)
 """
 
 from __future__ import annotations
@@ -22,13 +20,12 @@ from pathlib import Path
 
 from embedscope.cli.demo_command import write_packaged
 from embedscope.data.sample import sample_path
-from measuring import Claim, Timing, alternate, argument_parser, publish, seconds_of
+from measuring import Claim, alternate, argument_parser, publish
 
 BARE = "import numpy, scipy.sparse, scipy.special"
 COMMANDS = ("evaluate", "compare", "train", "audit", "report", "serve")
 TIMES_BARE = 2.5
 TIMES_SECOND = 1.25
-DEMO_S, DEMO_PROCESSOR_S = 45.0, 75.0
 
 
 def processor_s() -> float:
@@ -107,31 +104,12 @@ def first_run(repeats: int) -> Claim:
     )
 
 
-def demo() -> Claim:
-    """``embedscope demo`` with nothing kept from an earlier run."""
-    with tempfile.TemporaryDirectory() as root:
-        folder = Path(root)
-        words = ("-m", "embedscope", "demo", "--output", str(folder / "demo"), "--cache-dir", str(folder / "cache"))
-        before = processor_s()
-        wall_s = seconds_of(lambda: python(*words, "--quiet", NUMBA_CACHE_DIR=str(folder / "kept")))
-        used_s = processor_s() - before
-    return Claim(
-        claim="demo, everything encoded, nothing kept from before",
-        ours=Timing("embedscope demo", wall_s, wall_s, wall_s),
-        target=f"under {DEMO_S:g} s and {DEMO_PROCESSOR_S:g} s of processor on 2 cores",
-        met=wall_s < DEMO_S and used_s < DEMO_PROCESSOR_S,
-        note=f"{used_s:.0f} s of processor.",
-    )
-
-
 def main() -> None:
     parser = argument_parser(__doc__, repeats=5)
-    parser.add_argument("--long", action="store_true", help="measure the demo too")
     parser.add_argument("--quick", action="store_true", help="one round: does it run at all")
     options = parser.parse_args()
     repeats = 1 if options.quick else options.repeats
-    claims = [*imports(repeats), first_run(min(repeats, 3))]
-    publish([*claims, demo()] if options.long else claims, options.json)
+    publish([*imports(repeats), first_run(min(repeats, 3))], options.json)
 
 
 if __name__ == "__main__":
