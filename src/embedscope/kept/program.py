@@ -1,0 +1,37 @@
+"""What decides a number beside its inputs: the source of this program, and the libraries that compute."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_SOURCE = Path(__file__).resolve().parents[1]
+_SUFFIXES = (".py", ".toml", ".ttf")
+_LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "faiss-cpu", "bm25s", "matplotlib", "pillow", "datasketch")
+
+
+@cache
+def program_digest() -> bytes:
+    """Digest of every source file of the package, of the versions of what computes, and of the kind of machine.
+
+    An edited source never meets a result of before. Contents are read, not times: a copy keeps its times.
+    """
+    total = hashlib.blake2b(digest_size=20)
+    for path in sorted(path for path in _SOURCE.rglob("*") if path.suffix in _SUFFIXES):
+        content = path.read_bytes()
+        total.update(f"{path.relative_to(_SOURCE).as_posix()} {len(content)}\n".encode())
+        total.update(content)
+    for name in _LIBRARIES:
+        total.update(f"{name} {_version(name)}\n".encode())
+    total.update(f"{platform.python_version()} {platform.system()} {platform.machine()}".encode())
+    return total.digest()
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"
