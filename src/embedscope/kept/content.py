@@ -8,6 +8,7 @@ import types
 from collections.abc import Mapping, Set
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,8 @@ class Digests:
         """The BLAKE2b digest, of `DIGEST_BYTES`, of ``values`` in order.
 
         Plain values, enums, arrays (type, shape, bytes), sequences, sets, mappings in their order, records (class and
-        fields), patterns, functions and objects without state of this package.
+        fields), patterns, functions and objects without state of this package. What `packing` reads again has the
+        digest of what it wrote: a list is a tuple, a `StrEnum` its text, and a float64 a float.
 
         Raises NoContentError for any other value.
         """
@@ -57,27 +59,28 @@ class Digests:
         return self._known[id(value)][1]
 
     def _computed(self, value: Any) -> bytes:
-        name = f"{type(value).__module__}.{type(value).__qualname__}".encode()
-        if value is None or (isinstance(value, bool | int | float | str | bytes) and not isinstance(value, Enum)):
-            return _hash(name, _plain(value)).digest()
-        if isinstance(value, Enum):
-            return _hash(name, value.name.encode()).digest()
+        if isinstance(value, np.float64 | np.int64 | np.bool_):
+            value = value.item()
+        if value is None or isinstance(value, bool | int | float | str | bytes):
+            return _of_plain(value)
         if isinstance(value, np.ndarray | np.generic):
             return self._of_array(np.asarray(value))
         if isinstance(value, Mapping):
-            return self._of_parts(name, (each for item in value.items() for each in item))
+            return self._of_parts(b"mapping", (each for item in value.items() for each in item))
         if isinstance(value, tuple | list):
             if all(type(each) is str for each in value):
                 return _of_texts(value)
-            return self._of_parts(name, value)
+            return self._of_parts(b"sequence", value)
         if isinstance(value, Set):
-            return _hash(name, *sorted(self._computed(each) for each in value)).digest()
+            return _hash(b"set", *sorted(self._computed(each) for each in value)).digest()
         if isinstance(value, re.Pattern):
-            return _hash(name, _plain(value.pattern), str(value.flags).encode()).digest()
+            return self._of_parts(b"pattern", (value.pattern, value.flags))
         if is_dataclass(value) and type(value).__module__.startswith(_OWN):
-            return self._of_parts(name, (getattr(value, each.name) for each in fields(value)))
+            return self._of_parts(_name(type(value)), (getattr(value, each.name) for each in fields(value)))
+        if isinstance(value, Enum):
+            return self._of_parts(_name(type(value)), (value.name,))
         if all(hasattr(value, part) for part in _ROW_STARTS):
-            return self._of_parts(name, (value.shape, *(getattr(value, part) for part in _ROW_STARTS)))
+            return self._of_parts(b"rows", (value.shape, *(getattr(value, part) for part in _ROW_STARTS)))
         return _of_program(value)
 
     def _of_parts(self, name: bytes, parts: Any) -> bytes:
@@ -99,11 +102,17 @@ def _hash(*parts: Any) -> hashlib.blake2b:
     return total
 
 
-def _plain(value: Any) -> bytes:
+def _name(kind: type) -> bytes:
+    return f"{kind.__module__}.{kind.__qualname__}".encode()
+
+
+def _of_plain(value: Any) -> bytes:
+    """Of a plain value; one of a class of its own that is equal to it (StrEnum) has the same."""
+    kind = next(each for each in (bool, int, float, str, bytes, NoneType) if isinstance(value, each))
     if isinstance(value, bytes):
-        return value
-    text = value if isinstance(value, str) else repr(value)
-    return text.encode("utf-8", "surrogatepass")
+        return _hash(b"bytes", value).digest()
+    text = str.__str__(value) if kind is str else "None" if value is None else kind.__repr__(value)
+    return _hash(kind.__name__.encode(), text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _of_texts(texts: Any) -> bytes:
@@ -121,4 +130,4 @@ def _of_program(value: Any) -> bytes:
         raise NoContentError(f"a {type(value).__name__} is known by more than its content")
     if isinstance(value, types.FunctionType) and value.__closure__:
         raise NoContentError(f"{of.__qualname__} holds values of its surroundings")
-    return _hash(b"program", f"{of.__module__}.{of.__qualname__}".encode()).digest()
+    return _hash(b"program", _name(of)).digest()

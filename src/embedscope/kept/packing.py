@@ -68,7 +68,7 @@ def _digest(content: bytes) -> bytes:
 
 def _encode(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
     if isinstance(value, Enum):
-        return value.name
+        return _encode(value.value, arrays)
     if isinstance(value, np.float64 | np.int64 | np.bool_):
         return value.item()
     if value is None or isinstance(value, bool | int | float | str):
@@ -105,7 +105,7 @@ def _decode(kind: Any, plain: Any, arrays: list[Any]) -> Any:
     if origin is list:
         return [_decode(args[0], item, arrays) for item in plain]
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind[plain]
+        return kind(plain)
     if not isinstance(plain, (int, float) if kind is float else kind):
         raise TypeError(f"expected {kind}, not {plain!r}")
     return plain

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,6 +30,23 @@ def program_digest() -> bytes:
         total.update(f"{name} {_version(name)}\n".encode())
     total.update(f"{platform.python_version()} {platform.system()} {platform.machine()}".encode())
     return total.digest()
+
+
+_FONT_FOLDERS = (
+    "/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts", "/Library/Fonts",
+    "/System/Library/Fonts", "~/Library/Fonts", "C:/Windows/Fonts",
+)  # fmt: skip
+
+
+@cache
+def fonts_installed() -> tuple[tuple[str, int], ...]:
+    """Folders of fonts of this machine and when each was changed: a picture may have a letter of one of them."""
+    found = []
+    for root in _FONT_FOLDERS:
+        for folder, _, _ in os.walk(os.path.expanduser(root)):
+            with suppress(OSError):
+                found.append((folder, os.stat(folder).st_mtime_ns))
+    return tuple(sorted(found))
 
 
 def _version(name: str) -> str:

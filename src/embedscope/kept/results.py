@@ -97,7 +97,7 @@ class KeptResults:
         if found is not None:
             return cast(T, found)
         made = compute()
-        self.keep(key, made)
+        self.keep(kind, key, made)
         return made
 
     def key(self, name: str, *made_of: Any) -> str | None:
@@ -109,8 +109,8 @@ class KeptResults:
         except NoContentError:
             return None
 
-    def find(self, name: str, kind: Any, key: str | None) -> Any:
-        """What was kept under ``key``; None where it is not there, or not whole."""
+    def find(self, name: str | None, kind: Any, key: str | None) -> Any:
+        """What was kept under ``key``; None where it is not there, or not whole. ``name`` is what the log says."""
         if key is None or not self.is_enabled:
             return None
         path = self._folder / f"{key}{_SUFFIX}"
@@ -126,16 +126,18 @@ class KeptResults:
             return None
         with suppress(OSError):  # a folder that may only be read still serves
             os.utime(path)  # it was used last
-        self.taken[name] = None
+        if name is not None:
+            self.taken[name] = None
         return value
 
-    def keep(self, key: str | None, value: Any) -> None:
-        """Keep ``value``, which is not None, under ``key``; a value that cannot be packed is not kept."""
+    def keep(self, kind: Any, key: str | None, value: Any) -> None:
+        """Keep ``value`` of type ``kind``, which is not None, under ``key``, if what is written can be read again."""
         if key is None or not self.is_enabled:
             return
         try:
             packed = pack(value, key)
-        except TypeError:
+            unpack(kind, packed, key)
+        except (TypeError, NotWholeError):
             return
         if len(packed) > self._limit // 2:
             return

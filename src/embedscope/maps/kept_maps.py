@@ -53,7 +53,7 @@ class KeptMaps:
         """The maps by name, once all are there; new ones are kept. Raises as `PendingMaps.result`."""
         new = self.pending.result()
         for name, layout in new.items():
-            self.kept.keep(self.keys[name], layout)
+            self.kept.keep(MapLayout, self.keys[name], layout)
         return {name: self.found[name] if name in self.found else new[name] for name in self.names}
 
 
