@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from embedscope.audit.faults import Fault, Hit, fault, hit
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Collection, excerpt
-from embedscope.diagnose.near_duplicates import ask_the_same, folded, near_duplicates, say_the_same
+from embedscope.diagnose.near_duplicates import ask_the_same, folded, say_the_same
 from embedscope.result import Severity
 from embedscope.result.formatting import count
 
@@ -26,7 +26,7 @@ def _near_duplicate_documents(subject: Subject, collection: Collection) -> Itera
     alike = {(a, b) for own in subject.relevant for a in own for b in own if a < b}  # relevant to one query
     first_query = {d: q for q in reversed(range(len(subject.relevant))) for d in subject.relevant[q]}
     hits, units = [], set()
-    for i, j in near_duplicates(collection.documents):
+    for i, j in subject.near_duplicates(collection.documents):
         first, second = collection.documents[i], collection.documents[j]
         # Labels that differ tell two texts apart only where the texts differ in more than their form.
         labelled = alike if folded(first) == folded(second) else known
@@ -68,7 +68,7 @@ def _near_duplicate_queries(subject: Subject, collection: Collection) -> Iterato
     crossed: list[Hit] = []
     other: list[Hit] = []
     units: set[int] = set()
-    for i, j in near_duplicates(collection.queries):
+    for i, j in subject.near_duplicates(collection.queries):
         if not answers[i] or not answers[j] or answers[i] == answers[j]:
             continue
         first, second = collection.queries[i], collection.queries[j]

@@ -16,9 +16,10 @@ from scipy.sparse.csgraph import connected_components
 from embedscope.audit.preferences import Preferences, preferences
 from embedscope.audit.raw_rows import RawRows
 from embedscope.data.collection import Collection, Negative, Row, build_collection, identity
-from embedscope.diagnose.near_duplicates import folded
+from embedscope.diagnose.near_duplicates import folded, near_duplicates
 from embedscope.diagnose.second_opinion import Scorer, lexical_scorer
 from embedscope.errors import InputError
+from embedscope.kept import NOTHING_KEPT, KeptResults
 from embedscope.measure.ngrams import SplitTexts
 from embedscope.models.token_lengths import TokenLengths
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, IntArray
@@ -54,6 +55,7 @@ class Subject:
     attributes: AttributeReader = NO_ATTRIBUTES
     seed: int = 0
     n_draws: int = N_DRAWS
+    kept: KeptResults = NOTHING_KEPT
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -91,6 +93,10 @@ class Subject:
             for q, d in zip(own.query_of_pair.tolist(), own.documents.tolist(), strict=True):
                 found[q].add(d)
         return found
+
+    def near_duplicates(self, texts: tuple[str, ...]) -> list[tuple[int, int]]:
+        """Places of two of ``texts`` that nearly agree, as `near_duplicates` finds them, or found them earlier."""
+        return self.kept.value("near duplicates", list[tuple[int, int]], (texts,), lambda: near_duplicates(texts))
 
     def differ_in_values(self, first: str, second: str) -> bool:
         """Whether two texts state other values of a kind that is read."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Set
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from types import NoneType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -102,7 +102,7 @@ def _hash(*parts: Any) -> hashlib.blake2b:
     return total
 
 
-def _name(kind: type) -> bytes:
+def _name(kind: Any) -> bytes:
     return f"{kind.__module__}.{kind.__qualname__}".encode()
 
 
@@ -111,7 +111,7 @@ def _of_plain(value: Any) -> bytes:
     kind = next(each for each in (bool, int, float, str, bytes, NoneType) if isinstance(value, each))
     if isinstance(value, bytes):
         return _hash(b"bytes", value).digest()
-    text = str.__str__(value) if kind is str else "None" if value is None else kind.__repr__(value)
+    text = str.__str__(value) if isinstance(value, str) else repr(None if value is None else cast(Any, kind)(value))
     return _hash(kind.__name__.encode(), text.encode("utf-8", "surrogatepass")).digest()
 
 

@@ -73,7 +73,7 @@ def _encode(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
         return value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, np.ndarray | bytes):
+    if isinstance(value, np.ndarray | bytes) and not getattr(value, "dtype", np.dtype(np.uint8)).hasobject:
         arrays.append(np.frombuffer(value, np.uint8) if isinstance(value, bytes) else value)
         return len(arrays) - 1
     if is_dataclass(value) and not isinstance(value, type):
