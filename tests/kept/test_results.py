@@ -16,7 +16,7 @@ from embedscope.kept import KeptResults
 from embedscope.kept import program as program_module
 from embedscope.kept import results as results_module
 from embedscope.kept.content import Digests
-from embedscope.kept.packing import NotWholeError, pack, unpack
+from embedscope.kept.packed_values import NotWholeError, pack, unpack
 from embedscope.maps import NeighborGraph
 from embedscope.maps.neighbor_graph import Sample
 from embedscope.protocols import Float32Array, IntArray, Role

@@ -40,7 +40,7 @@ class Digests:
         """The BLAKE2b digest, of `DIGEST_BYTES`, of ``values`` in order.
 
         Plain values, enums, arrays (type, shape, bytes), sequences, sets, mappings in their order, records (class and
-        fields), patterns, functions and objects without state of this package. What `packing` reads again has the
+        fields), patterns, functions and objects without state of this package. What `packed_values` reads again has the
         digest of what it wrote: a list is a tuple, a `StrEnum` its text, and a float64 a float.
 
         Raises NoContentError for any other value.

@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 
 from embedscope.errors import InvalidOptionError, OutputError
 from embedscope.kept.content import Digests, NoContentError
-from embedscope.kept.packing import NotWholeError, pack, unpack
+from embedscope.kept.packed_values import NotWholeError, pack, unpack
 from embedscope.kept.program import program_digest
 from embedscope.protocols import Warn
 from embedscope.publishing import write_whole
