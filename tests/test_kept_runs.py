@@ -100,6 +100,13 @@ def test_an_option_has_only_what_depends_on_it_computed(
     assert {part for part in parts if part not in said} == new
 
 
+def test_a_map_that_is_left_out_has_no_picture_drawn_again(visualize: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = visualize()
+    monkeypatch.setattr(picture_process, "_started", lambda: pytest.fail("drawn"))
+    second = visualize("--skip-tsne")
+    assert second["umap_projection.png"] == first["umap_projection.png"]
+
+
 def test_a_result_on_vectors_that_are_given_is_kept_nowhere(tmp_path: Path) -> None:
     collection = collection_of(20)
     pipeline.result_of(collection, Embedded(model(collection)), SETTINGS)

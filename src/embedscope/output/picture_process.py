@@ -109,7 +109,7 @@ class _Picture(NamedTuple):
 
 
 def _pictures(stage: Scored, color_by: str | None) -> Iterator[_Picture]:
-    from embedscope.result import Diagnosed, Mapped
+    from embedscope.result import Diagnosed, Mapped, Points
 
     kind, queries, documents = stage.model.similarity, stage.queries, stage.documents
     if stage.examples:
@@ -131,7 +131,7 @@ def _pictures(stage: Scored, color_by: str | None) -> Iterator[_Picture]:
             labels = tuple(
                 (t.name, t.level, t.n_queries + t.n_documents, t.label_points.get(name)) for t in stage.themes
             )
-            shown = (layout, stage.points, labels, kind, color_by, values)
+            shown = (layout, _of_class(Points, stage.points), labels, kind, color_by, values)
             yield _Picture(f"{name}_projection", "draw_map", (stage, name), shown, {"color_by": color_by})
 
 
@@ -152,8 +152,15 @@ def _pictures_of_records(stage: Diagnosed) -> Iterator[_Picture]:
 
 def _ranking_of(queries: QueryTable) -> tuple[Any, ...]:
     """What a table holds of a ranking, without the metrics and what is found out about failures later."""
+    from embedscope.result import QueryTable
+
     later = ("values", "failure_modes", "failure_evidence", "groups", "metadata")
-    return tuple(getattr(queries, each.name) for each in fields(queries) if each.name not in later)
+    return _of_class(QueryTable, queries, without=later)
+
+
+def _of_class(kind: type[Any], record: Any, without: Collection[str] = ()) -> tuple[Any, ...]:
+    """The fields that ``kind`` has: a record of a result in a notebook has the whole result beside them."""
+    return tuple(getattr(record, each.name) for each in fields(kind) if each.name not in without)
 
 
 class Drawing:
