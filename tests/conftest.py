@@ -61,5 +61,6 @@ def minilm() -> str:
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One embedding cache for the test session, away from the user's."""
+    """One embedding cache for the test session, away from the user's; each test computes its results for itself."""
     monkeypatch.setenv("EMBEDSCOPE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("EMBEDSCOPE_RESULTS_LIMIT", "0")

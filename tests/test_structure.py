@@ -26,6 +26,7 @@ CORE = (
     "publishing",
     "untrusted",
     "result",
+    "kept",
     "log",
     "stats",
     "metrics",
@@ -64,7 +65,7 @@ ON_TOP = (
 ENTRY_POINTS = "embedscope.packs"
 """The group of entry points that packs declare; no module is imported by this name."""
 
-OUTPUT_MAY_USE = {"errors", "units", "settings", "machine", "protocols", "plain_files", "publishing", "result"}
+OUTPUT_MAY_USE = {"errors", "units", "settings", "machine", "protocols", "plain_files", "publishing", "result", "kept"}
 STAGES = {"measure", "diagnose", "maps", "decide"}
 COMPOSERS = {"pipeline", "comparison", "arrays"}
 

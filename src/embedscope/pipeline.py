@@ -36,8 +36,9 @@ from embedscope.diagnose.model_faults import fragile_queries
 from embedscope.diagnose.themes import TextVectors, ThemeLevel, find_themes
 from embedscope.diagnose.word_faults import deciding_word_findings
 from embedscope.errors import InvalidOptionError
+from embedscope.kept import NOTHING_KEPT, KeptResults
 from embedscope.log import SILENT, Log
-from embedscope.maps import PendingMaps
+from embedscope.maps import KeptMaps
 from embedscope.maps.label_points import label_point
 from embedscope.maps.map_points import points_of_run
 from embedscope.measure.bm25 import is_of_bm25
@@ -67,6 +68,7 @@ from embedscope.result import (
     Diagnosed,
     Estimate,
     Explanations,
+    Finding,
     MapLayout,
     Mapped,
     ModelFacts,
@@ -132,6 +134,7 @@ def run_on(
     require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
     embedded = embed(name, collection, chosen, log, objects.get("run"), loader)
+    kept = KeptResults.of(chosen, log.warn)
     return result_of(
         collection,
         embedded,
@@ -142,6 +145,7 @@ def run_on(
         log=log,
         on_stage=on_stage,
         started=started,
+        kept=kept,
     )
 
 
@@ -255,8 +259,11 @@ def result_of(
     log: Log = SILENT,
     on_stage: OnStage = lambda stage: None,
     started: float | None = None,
+    kept: KeptResults = NOTHING_KEPT,
 ) -> ShownResult:
     """The result of a collection that is embedded already; its time counts from ``started``, by default from now.
+
+    What ``kept`` has of earlier runs is not computed again.
 
     Raises
     ------
@@ -275,13 +282,17 @@ def result_of(
     log.step(f"Scoring {len(query_set.rows):,} queries against {len(collection.documents):,} documents")
     with log.progress("Scoring", unit="documents") as progress:
         ranked = rank(collection, embedded.system, query_set, settings, progress)
-    points, layouts = begin_maps(ranked, settings, log)
-    scored = measure(collection, embedded, ranked, settings, training=training, log=log)
+    points, layouts = begin_maps(ranked, settings, log, kept=kept)
+    scored = measure(collection, embedded, ranked, settings, training=training, log=log, kept=kept)
     on_stage(scored)
-    themes = themes_of(ranked, settings)
-    diagnosed = diagnose(scored, collection, embedded, ranked, settings, themes=themes, attributes=attributes, log=log)
+    themes = themes_of(ranked, settings, kept)
+    diagnosed = diagnose(
+        scored, collection, embedded, ranked, settings, themes=themes, attributes=attributes, log=log, kept=kept
+    )
     on_stage(diagnosed)
-    return decide(with_maps(diagnosed, points, layouts, themes), settings, criteria, started=started)
+    mapped = with_maps(diagnosed, points, layouts, themes)
+    kept.tell(log.step)
+    return decide(mapped, settings, criteria, started=started)
 
 
 def measure(
@@ -292,10 +303,11 @@ def measure(
     *,
     training: TrainingFile | None = None,
     log: Log = SILENT,
+    kept: KeptResults = NOTHING_KEPT,
 ) -> Scored:
     """What the ranking says: metrics beside their baselines, similarities, hard negatives by type, leakage."""
     beside = [embedded.system, *embedded.baselines.values()]
-    lexical = _lexical_values(ranked, settings, with_bm25=not any(is_of_bm25(each.facts) for each in beside))
+    lexical = _lexical_values(ranked, settings, kept, with_bm25=not any(is_of_bm25(each.facts) for each in beside))
     values, references = baselines(collection, embedded, ranked, settings, lexical)
     data = replace(facts_of(collection, ranked), name=settings.data.data or "")
     scored = estimates_of(ranked, settings, values, model=embedded.system.facts, data=data, log=log)
@@ -318,13 +330,21 @@ def measure(
     return replace(scored, references=references, heatmap=heatmap, leakage=leakage, caveats=caveats)
 
 
-def _lexical_values(ranked: Ranked, settings: Settings, *, with_bm25: bool) -> LexicalValues | None:
+def _lexical_values(ranked: Ranked, settings: Settings, kept: KeptResults, *, with_bm25: bool) -> LexicalValues | None:
     """What words and letters alone reach; None where it is not asked for."""
     chosen = settings.measure
     if not chosen.lexical:
         return None
     judgments, tolerance = ranked.query_set.judgments, chosen.tie_tolerance
-    return lexical_values(*ranked.split_texts, judgments, chosen.metrics, tolerance=tolerance, with_bm25=with_bm25)
+    texts = (ranked.query_table.texts, ranked.document_table.texts)
+    return kept.value(
+        "lexical baselines",
+        LexicalValues,
+        (*texts, judgments, chosen.metrics, tolerance, with_bm25),
+        lambda: lexical_values(
+            *ranked.split_texts, judgments, chosen.metrics, tolerance=tolerance, with_bm25=with_bm25
+        ),
+    )
 
 
 def estimates_of(
@@ -430,27 +450,34 @@ def diagnose(
     themes: Sequence[ThemeLevel] = (),
     attributes: AttributeReader = NO_ATTRIBUTES,
     log: Log = SILENT,
+    kept: KeptResults = NOTHING_KEPT,
 ) -> Diagnosed:
     """Why queries fail and what to do about it; the space, thresholds, other spellings, and fewer bytes."""
-    examined = _examine(scored, embedded, ranked, settings, attributes, log)
+    examined = _examine(scored, embedded, ranked, settings, attributes, log, kept)
     (geometry, no_geometry), (thresholds, no_thresholds) = examined.geometry, examined.thresholds
     (robustness, no_robustness), (deployment, no_deployment) = examined.robustness, examined.deployment
     log.step("Looking for what fails, and why")
-    modes = _failure_modes(scored, collection, embedded, ranked, attributes)
-    explanations, no_explanations = _explain(scored, embedded, ranked, settings, attributes, log)
-    findings = find_faults(
-        scored,
-        collection,
-        embeddings=embedded.embeddings,
-        themes=next(iter(themes), None),
-        modes=modes,
-        more=[
-            *deciding_word_findings(explanations, scored, ranked.query_set.resampler),
-            *ignored_values(() if explanations is None else explanations.pairs, scored.queries),
-            *(() if robustness is None else fragile_queries(robustness)),
-        ],
-        resampler=ranked.query_set.resampler,
-        attributes=attributes,
+    modes = _failure_modes(scored, collection, embedded, ranked, attributes, kept)
+    explanations, no_explanations = _explain(scored, embedded, ranked, settings, attributes, log, kept)
+    more = (
+        *deciding_word_findings(explanations, scored, ranked.query_set.resampler),
+        *ignored_values(() if explanations is None else explanations.pairs, scored.queries),
+        *(() if robustness is None else fragile_queries(robustness)),
+    )
+    # What is shown decides no finding, and is not given: a result is kept by all that it is made of.
+    of, theme, resampler = (
+        replace(scored, examples=(), heatmap=None),
+        next(iter(themes), None),
+        ranked.query_set.resampler,
+    )
+    vectors = embedded.embeddings
+    findings = kept.value(
+        "findings",
+        tuple[Finding, ...],
+        (of, collection, modes, resampler, None if vectors is None else vectors.documents, theme, more, attributes),
+        lambda: find_faults(
+            of, collection, modes, resampler, embeddings=vectors, themes=theme, more=more, attributes=attributes
+        ),
     )
     reasons = {
         "geometry": no_geometry,
@@ -481,14 +508,20 @@ def diagnose(
 
 
 def _examine(
-    scored: Scored, embedded: Embedded, ranked: Ranked, settings: Settings, attributes: AttributeReader, log: Log
+    scored: Scored,
+    embedded: Embedded,
+    ranked: Ranked,
+    settings: Settings,
+    attributes: AttributeReader,
+    log: Log,
+    kept: KeptResults,
 ) -> Examined:
     """The space, thresholds, other spellings, and fewer bytes, of vectors."""
     vectors, model = embedded.embeddings, embedded.model
     if vectors is None:
         return Examined.nothing(NO_VECTORS)
     measures = Examination(
-        ranked.query_set, ranked.queries, vectors.documents, ranked.similarity, ranked.scores.bound, settings, log
+        ranked.query_set, ranked.queries, vectors.documents, ranked.similarity, ranked.scores.bound, settings, log, kept
     )
     encode = None
     if model is not None:
@@ -503,7 +536,13 @@ def _examine(
 
 
 def _explain(
-    scored: Scored, embedded: Embedded, ranked: Ranked, settings: Settings, attributes: AttributeReader, log: Log
+    scored: Scored,
+    embedded: Embedded,
+    ranked: Ranked,
+    settings: Settings,
+    attributes: AttributeReader,
+    log: Log,
+    kept: KeptResults,
 ) -> Measured[Explanations]:
     """Which words decide the failures, those that are shown first, and which values are ignored."""
     vectors = embedded.embeddings
@@ -520,6 +559,7 @@ def _explain(
         attributes=attributes,
         first=[example.query for example in scored.examples],
         has_encoded=vectors.n_encoded > 0,
+        kept=kept,
     )
 
 
@@ -533,26 +573,43 @@ def _spaces(vectors: Embeddings, embedded: Embedded, ranked: Ranked, settings: S
 
 
 def _failure_modes(
-    scored: Scored, collection: Collection, embedded: Embedded, ranked: Ranked, attributes: AttributeReader
+    scored: Scored,
+    collection: Collection,
+    embedded: Embedded,
+    ranked: Ranked,
+    attributes: AttributeReader,
+    kept: KeptResults,
 ) -> FailureModes:
     """Why each failed query failed, with the tokens of texts that are longer than the model reads."""
-    model, n_tokens, ends = embedded.model, None, None
-    if model is not None:
-        n_tokens = long_texts(model, collection)
-        if n_tokens:
-            ends = read_ends(model, Losses.of(scored.queries, scored.documents).document_texts & n_tokens.keys())
-    return failure_modes(
-        scored,
-        collection,
-        base=embedded.base,
-        split_texts=None if embedded.base is not None else ranked.split_texts,
-        n_tokens=n_tokens,
-        read_ends=ends,
-        attributes=attributes,
-    )
+    model, base = embedded.model, embedded.base
+    # What is shown and what else is measured decide no mode, and are not given.
+    of = replace(scored, queries=replace(scored.queries, values={}), metrics={}, examples=(), heatmap=None)
+
+    def compute() -> FailureModes:
+        n_tokens, ends = None, None
+        if model is not None:
+            n_tokens = long_texts(model, collection)
+            if n_tokens:
+                ends = read_ends(model, Losses.of(of.queries, of.documents).document_texts & n_tokens.keys())
+        return failure_modes(
+            of,
+            collection,
+            base=base,
+            split_texts=None if base is not None else ranked.split_texts,
+            n_tokens=n_tokens,
+            read_ends=ends,
+            attributes=attributes,
+        )
+
+    opinion = None if base is None else (base.facts.checkpoint, base.queries, base.documents)
+    read_by = None if model is None else (model.encoder.fingerprint, model.query_prompt, model.document_prompt)
+    made_of = (of.queries, of.documents, of.model, of.tie_tolerance, collection, opinion, read_by, attributes)
+    return kept.value("failure modes", FailureModes, made_of, compute)
 
 
-def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[Points | None, PendingMaps | str]:
+def begin_maps(
+    ranked: Ranked, settings: Settings, log: Log = SILENT, *, kept: KeptResults = NOTHING_KEPT
+) -> tuple[Points | None, KeptMaps | str]:
     """The points, and their maps, which are laid out beside what else there is to do, or why there are none.
 
     The neighbour graph is shared.
@@ -577,14 +634,22 @@ def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[P
         log.warn(f"no map is drawn: {reason}")
         return None, reason
     kinds = np.unique([str(role) for role in choice.roles], return_inverse=True)[1].astype(np.int64)
-    graph = maps.neighbor_graph(rows, maps.graph_size(len(rows), perplexity=perplexity), strata=kinds, seed=seed)
+    size = maps.graph_size(len(rows), perplexity=perplexity)
+    stand_for = (vectors.queries, vectors.documents, choice.rows, kinds)  # as hashed for other results already
+    graph = kept.value(
+        "neighbour graph",
+        maps.NeighborGraph,
+        (*stand_for, size, seed),
+        lambda: maps.neighbor_graph(rows, size, strata=kinds, seed=seed),
+    )
     by = f", by direction: {MAP_BY_DIRECTION}" if ranked.similarity == SimilarityFunction.DOT else ""
     log.step(f"Laying out {' and '.join(MAP_NAMES[name] for name in methods)} of {len(rows):,} points{by}")
-    return choice.points(graph), maps.begin_maps(methods, rows, graph, seed=seed, perplexity=perplexity)
+    laid_out = KeptMaps.begin(methods, rows, graph, seed=seed, perplexity=perplexity, kept=kept, made_of=stand_for)
+    return choice.points(graph), laid_out
 
 
 def with_maps(
-    diagnosed: Diagnosed, points: Points | None, layouts: PendingMaps | str, themes: Sequence[ThemeLevel] = ()
+    diagnosed: Diagnosed, points: Points | None, layouts: KeptMaps | str, themes: Sequence[ThemeLevel] = ()
 ) -> Mapped:
     """What was diagnosed with its maps, as soon as they are laid out."""
     if isinstance(layouts, str) or points is None:
@@ -592,15 +657,20 @@ def with_maps(
     return mapped_with_themes(diagnosed, points, layouts.result(), themes)
 
 
-def themes_of(ranked: Ranked, settings: Settings) -> tuple[ThemeLevel, ...]:
+def themes_of(ranked: Ranked, settings: Settings, kept: KeptResults = NOTHING_KEPT) -> tuple[ThemeLevel, ...]:
     """Clusters of the queries and documents, the broad ones first; () where the vectors are not at hand."""
     vectors = ranked.vectors
     if vectors is None or isinstance(vectors.documents, DocumentSummary):
         return ()
-    return find_themes(
-        TextVectors(ranked.query_table.texts, directions_of(vectors.queries)),
-        TextVectors(ranked.document_table.texts, directions_of(vectors.documents)),
-        seed=settings.measure.seed,
+    queries, documents, seed = vectors.queries, vectors.documents, settings.measure.seed
+    texts = (ranked.query_table.texts, ranked.document_table.texts)
+    return kept.value(
+        "themes",
+        tuple[ThemeLevel, ...],
+        (*texts, queries, documents, seed),
+        lambda: find_themes(
+            TextVectors(texts[0], directions_of(queries)), TextVectors(texts[1], directions_of(documents)), seed=seed
+        ),
     )
 
 

@@ -396,9 +396,9 @@ class ModelSettings(Checked):
     backend: Backend = option(Backend.TORCH, "library that runs the transformer", Backend)
     precision: Precision = option(Precision.AUTO, "number format of the encoder", Precision)
     cache_dir: str | None = option(
-        None, "folder of the embedding cache", metavar="DIR", shown_default="~/.cache/embedscope"
+        None, "folder of the vectors and results that are kept", metavar="DIR", shown_default="~/.cache/embedscope"
     )
-    no_cache: bool = option(False, "encode everything again and keep nothing")
+    no_cache: bool = option(False, "encode and compute everything again and keep nothing")
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -745,9 +745,9 @@ class TrainSettings(Checked):
     config: str | None = option(None, "JSON of these options; the command line overrides it", metavar="FILE")
     resume: str | None = option(None, "checkpoint to go on from, or a folder whose latest is taken", metavar="PATH")
     cache_dir: str | None = option(
-        None, "folder of the embedding cache", metavar="DIR", shown_default="~/.cache/embedscope"
+        None, "folder of the vectors and results that are kept", metavar="DIR", shown_default="~/.cache/embedscope"
     )
-    no_cache: bool = option(False, "encode everything again and keep nothing")
+    no_cache: bool = option(False, "encode and compute everything again and keep nothing")
     epochs: int | None = option(
         None, "number of passes over the pairs", count, shown_default="until validation stops improving"
     )

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from embedscope.kept import default_directory
 from embedscope.models import cache as store_module
-from embedscope.models.cache import EmbeddingStore, default_directory, text_keys
+from embedscope.models.cache import EmbeddingStore, text_keys
 
 ENCODER = "f" * 64
 

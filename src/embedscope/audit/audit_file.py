@@ -24,6 +24,7 @@ from embedscope.audit.raw_rows import RawRows, read_rows
 from embedscope.audit.text_checks import texts_of
 from embedscope.data.collection import identity
 from embedscope.errors import InputError, InvalidOptionError
+from embedscope.kept import KeptResults
 from embedscope.log import Log
 from embedscope.models.checkpoint import Checkpoint, load_checkpoint
 from embedscope.models.embed import embed_collection
@@ -83,8 +84,10 @@ def run_audit(settings: Settings, fix: str | None, log: Log, *, compared_queries
         seed=settings.measure.seed,
         n_draws=settings.measure.draws,
         n_compared=compared_queries,
+        kept=KeptResults.of(settings, log.warn),
     )
     found = audit(subject, train=train)
+    subject.kept.tell(log.step)
     repaired = None
     if fix is not None and source is not None:
         rows = repair(subject, train=train)

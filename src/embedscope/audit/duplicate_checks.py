@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from embedscope.audit.faults import Fault, Hit, fault, hit
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Collection, excerpt
-from embedscope.diagnose.near_duplicates import ask_the_same, folded, near_duplicates, say_the_same
+from embedscope.diagnose.near_duplicates import ask_the_same, folded, say_the_same
 from embedscope.result import Severity
 from embedscope.result.formatting import count
 
@@ -25,7 +25,7 @@ def _near_duplicate_documents(subject: Subject, collection: Collection) -> Itera
     labels = _Labels(subject)
     first_query = {d: q for q in reversed(range(len(subject.relevant))) for d in subject.relevant[q]}
     hits, units = [], set()
-    for i, j in near_duplicates(collection.documents):
+    for i, j in subject.near_duplicates(collection.documents):
         first, second = collection.documents[i], collection.documents[j]
         owner = first_query.get(i, first_query.get(j))
         if owner is None or (unit := int(subject.units[owner])) in units:
@@ -86,7 +86,7 @@ def _near_duplicate_queries(subject: Subject, collection: Collection) -> Iterato
     crossed: list[Hit] = []
     other: list[Hit] = []
     units: set[int] = set()
-    for i, j in near_duplicates(collection.queries):
+    for i, j in subject.near_duplicates(collection.queries):
         if (unit := int(subject.units[j])) in units:
             continue
         ours, theirs = forms(subject.relevant[i]), forms(subject.relevant[j])

@@ -18,9 +18,10 @@ from embedscope.audit.label_scores import BlockedGrams, n_compared
 from embedscope.audit.preferences import Preferences, preferences
 from embedscope.audit.raw_rows import RawRows
 from embedscope.data.collection import Collection, Negative, Negatives, Row, build_collection, identity, identity_order
-from embedscope.diagnose.near_duplicates import folded
+from embedscope.diagnose.near_duplicates import EXHAUSTIVE, folded, near_duplicates
 from embedscope.diagnose.second_opinion import Scorer, lexical_scorer
 from embedscope.errors import InputError
+from embedscope.kept import NOTHING_KEPT, KeptResults
 from embedscope.measure.ngrams import SplitTexts
 from embedscope.models.token_lengths import TokenLengths
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, IntArray
@@ -58,6 +59,7 @@ class Subject:
     seed: int = 0
     n_draws: int = N_DRAWS
     n_compared: int | None = None  # queries whose labels are compared with all documents; 0: all, None: by their number
+    kept: KeptResults = NOTHING_KEPT
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -107,6 +109,13 @@ class Subject:
             for q, d in zip(own.query_of_pair.tolist(), own.documents.tolist(), strict=True):
                 found[q].add(d)
         return found
+
+    def near_duplicates(self, texts: tuple[str, ...]) -> Iterable[tuple[int, int]]:
+        """Places of two of ``texts`` that nearly agree, as `near_duplicates` finds them, or found them earlier."""
+        if len(texts) > EXHAUSTIVE:  # found quickly, and too many to be held at once
+            return near_duplicates(texts)
+        kind = list[tuple[int, int]]
+        return self.kept.value("near duplicates", kind, (texts,), lambda: list(near_duplicates(texts)))
 
     def differ_in_values(self, first: str, second: str) -> bool:
         """Whether two texts state other values of a kind that is read."""

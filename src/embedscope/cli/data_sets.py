@@ -63,7 +63,7 @@ def visualize_sets(settings: Settings, sets: Mapping[str, str]) -> int:
     from embedscope.comparison.runs_on_sets import run_sets
     from embedscope.result import Result
 
-    started, output = time.perf_counter(), settings.output
+    started = time.perf_counter()
     terminal = ending.terminal_of(settings)
     ending.require_writable(settings, PICTURES, read=sets.values(), n_sets=len(sets))
     pictures: dict[str, dict[str, bytes]] = {}
@@ -72,9 +72,7 @@ def visualize_sets(settings: Settings, sets: Mapping[str, str]) -> int:
 
         def draw(name: str, stage: Scored) -> None:
             if name not in drawings:
-                drawings[name] = closing.enter_context(
-                    Drawing(dpi=output.dpi, format=output.format, color_by=settings.maps.color_by)
-                )
+                drawings[name] = closing.enter_context(Drawing.of(settings.with_options(data=name)))
             drawings[name].begin(stage)
             if isinstance(stage, Result):
                 pictures[name] = drawings[name].files()

@@ -19,7 +19,7 @@ def visualize(settings: Settings) -> int:
     """The same of one data set, the one that the settings name."""
     started = time.perf_counter()
     output = settings.output
-    with Drawing(dpi=output.dpi, format=output.format, color_by=settings.maps.color_by) as drawing:
+    with Drawing.of(settings) as drawing:
         # Loaded here, so that the second process loads Matplotlib meanwhile.
         from embedscope import pipeline
         from embedscope.cli import ending
@@ -30,7 +30,7 @@ def visualize(settings: Settings) -> int:
         ending.require_writable(settings, PICTURES)
         result = pipeline.run(settings, terminal, on_stage=drawing.begin)
         drawing.begin(result)
-        terminal.step("Drawing the pictures")
+        terminal.step(drawing.plan)
         names = write_run(
             result,
             str(output.output),

@@ -14,6 +14,7 @@ from embedscope.decide.reference import reference_of_runs
 from embedscope.decide.verdict import judge_comparison
 from embedscope.diagnose.themes import ThemeLevel
 from embedscope.errors import InvalidOptionError, TooFewPointsError
+from embedscope.kept import KeptResults
 from embedscope.log import SILENT, Log
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import Ranked, rank
@@ -210,12 +211,13 @@ def measure_runs(
             f"{labels[names[0]]} (--baseline names another)"
         )
     query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
+    kept = KeptResults.of(settings, log.warn)
     ranked: dict[str, Ranked] = {}
     measured: dict[str, Scored] = {} if names[0] in embedded else {names[0]: read_run(names[0])}
     for name, run in embedded.items():
         log.step(f"Measuring {labels[name]}")
         ranked[name] = rank(collection, run.system, query_set, settings)
-        measured[name] = measure(collection, run, ranked[name], settings, training=training)
+        measured[name] = measure(collection, run, ranked[name], settings, training=training, kept=kept)
     warn_of_depths({name: embedded[name].system if name in embedded else run for name, run in measured.items()}, log)
     runs = _with_common_metrics(measured, log)
     comparison = compare_runs(runs, reference=names[0], settings=settings)
@@ -236,7 +238,8 @@ def judge_runs(
     """The runs with ``candidate`` diagnosed and judged; ``n_sets`` as `judge_comparison` takes it."""
     embedded, ranked, epochs = found.embedded, found.ranked, found.epochs
     timeline = build_timeline({name: found.runs[name] for name in epochs}, settings) if epochs else None
-    themes = themes_of(ranked[candidate], settings)
+    kept = KeptResults.of(settings, log.warn)
+    themes = themes_of(ranked[candidate], settings, kept)
     diagnosed = diagnose(
         found.measured[candidate],
         found.collection,
@@ -246,7 +249,9 @@ def judge_runs(
         themes=themes,
         attributes=reader,
         log=log,
+        kept=kept,
     )
+    kept.tell(log.step)
     mapped_runs = {name: embedded[name] for name in epochs} if candidate in epochs else embedded
     with_vectors = {name: run.embeddings for name, run in mapped_runs.items() if run.embeddings is not None}
     methods = () if skip_maps or len(with_vectors) < 2 or candidate not in with_vectors else settings.maps.methods

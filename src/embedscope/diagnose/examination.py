@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from embedscope.errors import InvalidOptionError
+from embedscope.kept import NOTHING_KEPT, KeptResults
 from embedscope.log import Log
 from embedscope.measure.abbreviations import load_abbreviations
 from embedscope.measure.geometry import Space, measure_geometry
@@ -84,6 +85,7 @@ class Examination:
     bound: float  # of the scores
     settings: Settings
     log: Log
+    kept: KeptResults = NOTHING_KEPT
 
     @property
     def _ranked(self) -> tuple[Float32Array, Float32Array, Judgments, Resampler]:
@@ -100,7 +102,12 @@ class Examination:
         if not self.settings.measure.geometry and (reason := self._too_costly("--geometry")):
             return None, reason
         judgments, resampler = self.query_set.judgments, self.query_set.resampler
-        found = measure_geometry(spaces, judgments, resampler, generator=generator, ranking=ranking)
+        found = self.kept.value(
+            "geometry",
+            Geometry,
+            (spaces, judgments, resampler, generator.bit_generator.state, ranking),
+            lambda: measure_geometry(spaces, judgments, resampler, generator=generator, ranking=ranking),
+        )
         return found, None
 
     def thresholds(self) -> Measured[ThresholdTable]:
@@ -108,11 +115,12 @@ class Examination:
         wanted = self.settings.measure.wanted_precision
         if not wanted and (reason := self._too_costly("--wanted-precision")):
             return None, reason
-        found = measure_thresholds(
-            *self._ranked,
-            wanted=wanted or WANTED,
-            tolerance=self._tolerance,
-            bound=self.bound,
+        wanted, tolerance, bound = wanted or WANTED, self._tolerance, self.bound
+        found = self.kept.value(
+            "thresholds",
+            ThresholdTable,
+            (*self._ranked, wanted, tolerance, bound),
+            lambda: measure_thresholds(*self._ranked, wanted=wanted, tolerance=tolerance, bound=bound),
         )
         return found, None
 
@@ -139,12 +147,14 @@ class Examination:
         """Quality against bytes a document."""
         if not self.settings.measure.deployment_cost:
             return None, "not asked for; pass --deployment-cost"
-        found = measure_deployment_cost(
-            *self._ranked,
-            generator=generator,
-            tolerance=self._tolerance,
-            is_unit=self.similarity == SimilarityFunction.COSINE,
-            say=self.log.step,
+        is_unit = self.similarity == SimilarityFunction.COSINE
+        found = self.kept.value(
+            "storage formats",
+            DeploymentCost,
+            (*self._ranked, generator.bit_generator.state, self._tolerance, is_unit),
+            lambda: measure_deployment_cost(
+                *self._ranked, generator=generator, tolerance=self._tolerance, is_unit=is_unit, say=self.log.step
+            ),
         )
         return found, None
 

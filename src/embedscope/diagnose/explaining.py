@@ -12,6 +12,7 @@ import numpy as np
 from embedscope.diagnose.deletion import Encoders, explain_failures, failed_rows, failure_of, planned_texts
 from embedscope.diagnose.minimal_pairs import minimal_pairs
 from embedscope.errors import InvalidOptionError
+from embedscope.kept import NOTHING_KEPT, KeptResults
 from embedscope.log import Log
 from embedscope.measure.ranked import Ranked
 from embedscope.models.embed import text_encoder
@@ -80,6 +81,7 @@ def explain(
     attributes: AttributeReader = NO_ATTRIBUTES,
     first: Sequence[int] = (),
     has_encoded: bool = True,
+    kept: KeptResults = NOTHING_KEPT,
 ) -> tuple[Explanations, None] | tuple[None, str]:
     """Which words decide the failures that the budget allows to look at, and which values are ignored.
 
@@ -112,31 +114,54 @@ def explain(
             for prompt in (model.query_prompt, model.document_prompt)
         )
     )
-    with log.progress("Leaving out words", unit="failures") as progress:
-        found = explain_failures(
-            ranked,
+    return _explained(ranked, documents, rows, budget, model, encoders, settings, log, attributes, kept), None
+
+
+def _explained(
+    ranked: Ranked,
+    documents: Float32Array,
+    rows: IntArray,
+    budget: Budget,
+    model: Model,
+    encoders: Encoders,
+    settings: Settings,
+    log: Log,
+    attributes: AttributeReader,
+    kept: KeptResults,
+) -> Explanations:
+    """The explanations of the first of ``rows``, as ``budget`` has it, and the minimal pairs."""
+
+    def compute() -> Explanations:
+        with log.progress("Leaving out words", unit="failures") as progress:
+            found = explain_failures(
+                ranked,
+                documents,
+                rows[: budget.n].tolist(),
+                encoders,
+                seed=settings.measure.seed,
+                n_failures=len(rows),
+                limit=budget.limit,
+                progress=progress,
+            )
+        pairs = minimal_pairs(
+            ranked.query_table,
+            ranked.document_table,
+            ranked.queries,
             documents,
-            rows[: budget.n].tolist(),
-            encoders,
+            encoders.document,
+            ranked.query_set.resampler,
             seed=settings.measure.seed,
-            n_failures=len(rows),
-            limit=budget.limit,
-            progress=progress,
+            attributes=attributes,
+            budget=budget.n_pair_texts,
+            max_length=model.facts.max_length,
+            tolerance=ranked.scores.counts.tolerance,
         )
-    pairs = minimal_pairs(
-        ranked.query_table,
-        ranked.document_table,
-        ranked.queries,
-        documents,
-        encoders.document,
-        ranked.query_set.resampler,
-        seed=settings.measure.seed,
-        attributes=attributes,
-        budget=budget.n_pair_texts,
-        max_length=model.facts.max_length,
-        tolerance=ranked.scores.counts.tolerance,
-    )
-    return replace(found, pairs=pairs), None
+        return replace(found, pairs=pairs)
+
+    space = (model.encoder.fingerprint, model.projector.fingerprint, model.query_prompt, model.document_prompt)
+    of = (ranked.query_table, ranked.document_table, ranked.queries, documents, ranked.scores, ranked.query_set)
+    made_of = (*of, *space, rows, budget, model.facts.max_length, settings.measure.seed, attributes)
+    return kept.value("explanations", Explanations, made_of, compute)
 
 
 def in_order(ranked: Ranked, failed: IntArray, first: Sequence[int], generator: np.random.Generator) -> IntArray:

@@ -12,6 +12,7 @@ Above `MAX_FITTED` points a map is fitted on a stratified sample of that size, a
 nearest neighbours in the sample; ``MapLayout.n_fitted`` says so.
 """
 
+from embedscope.maps.kept_maps import KeptMaps
 from embedscope.maps.layouts import tsne, umap, undrawable
 from embedscope.maps.neighbor_graph import (
     MAX_FITTED,
@@ -27,6 +28,7 @@ __all__ = [
     "MAX_FITTED",
     "N_NEIGHBORS",
     "PERPLEXITY",
+    "KeptMaps",
     "NeighborGraph",
     "PendingMaps",
     "begin_maps",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import time
 import unicodedata
 import zlib
@@ -24,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedscope.errors import OutputError
+from embedscope.kept import default_directory
 from embedscope.models.fingerprints import HashMemory
 from embedscope.protocols import BoolArray, Float32Array, IntArray, Warn
 from embedscope.publishing import sweep, write_whole
@@ -47,15 +47,6 @@ def text_keys(texts: Sequence[str]) -> Keys:
         data = unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")
         keys[row] = np.frombuffer(hashlib.sha256(data).digest(), dtype=np.uint8, count=_KEY_BYTES)
     return keys
-
-
-def default_directory() -> Path:
-    """``EMBEDSCOPE_CACHE``, else ``embedscope`` in ``XDG_CACHE_HOME``, else ``~/.cache/embedscope``."""
-    named = os.environ.get("EMBEDSCOPE_CACHE")
-    if named:
-        return Path(os.path.expanduser(named))
-    caches = os.environ.get("XDG_CACHE_HOME")
-    return (Path(caches) if caches else Path(os.path.expanduser("~/.cache"))) / "embedscope"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import os
 import platform
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 
 from embedscope import __version__
 from embedscope.errors import InputError, OutputError
+from embedscope.kept import version_of
 from embedscope.output.arrow_columns import arrow_column
 from embedscope.publishing import (
     cannot_write,
@@ -232,10 +232,7 @@ def write_parquet(path: str | Path, columns: Mapping[str, Any]) -> None:
 def library_versions() -> dict[str, str]:
     """Versions of Python and of the libraries that are installed, of those that numbers depend on."""
     versions = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return versions
+    return versions | {name: version for name in _LIBRARIES if (version := version_of(name)) is not None}
 
 
 def manifest(
