@@ -103,6 +103,7 @@ SCRIPTS = (
     ),
     Script("run_files", (), (*ONE_ROUND, "--queries", "50", "--depth", "20", "--documents", "500")),
     Script("serve_load", quick=("--seconds", "1", "--per-second", "20")),
+    Script("growth", ("--limit-s", "4"), ("--only", "report", "--largest", "1000")),
     Script("gpu_encoding"),
     Script("gpu_evaluation"),
     Script("ray_shards", found=packaged_model, quick=()),
@@ -111,6 +112,7 @@ SCRIPTS = (
 LONG = (
     Script("out_of_core", ("--documents", "10M", "--memory", "4GB")),
     Script("maps", ("--tsne", "0", "--above", "0", "--umap", "0", "--placed", "1000000")),
+    Script("growth", ("--long", "--only", "evaluate of shards", "audit")),
 )
 """Runs of many minutes, made once and recorded; ``make bench`` adds what they gave to the page."""
 
@@ -126,6 +128,7 @@ targets that are not met.
 
 Measured separately: [the coverage of the intervals](coverage.md),
 [the share of planted faults that are found](diagnosis.md#planted-defects), and
+[how time and memory grow](growth.md),
 [how fast the page opens, beside other programs](report.md#size-and-speed).
 """
 
