@@ -33,11 +33,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import nnls
+
 from growth_data import Size, Work
 from growth_page import write_page
 from measuring import Claim, Timing, argument_parser, publish
 from run_all import machine
-from scipy.optimize import nnls
 
 STEP = 10**0.5
 SLACK = 0.2

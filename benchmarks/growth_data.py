@@ -64,7 +64,7 @@ class Work:
 
     def report(self, size: Size) -> list[str]:
         """The page of a run that is there; the run itself is not timed."""
-        run([*self.evaluate(size), "--quiet"])
+        run(self.evaluate_shards(size))
         return ["report", str(self.output)]
 
     def audit(self, size: Size) -> list[str]:

@@ -103,7 +103,7 @@ SCRIPTS = (
     ),
     Script("run_files", (), (*ONE_ROUND, "--queries", "50", "--depth", "20", "--documents", "500")),
     Script("serve_load", quick=("--seconds", "1", "--per-second", "20")),
-    Script("growth", ("--limit-s", "4"), ("--only", "report", "--largest", "1000")),
+    Script("growth", ("--only", "evaluate of shards", "report", "shard"), ("--only", "report", "--largest", "1000")),
     Script("gpu_encoding"),
     Script("gpu_evaluation"),
     Script("ray_shards", found=packaged_model, quick=()),
@@ -112,7 +112,8 @@ SCRIPTS = (
 LONG = (
     Script("out_of_core", ("--documents", "10M", "--memory", "4GB")),
     Script("maps", ("--tsne", "0", "--above", "0", "--umap", "0", "--placed", "1000000")),
-    Script("growth", ("--long", "--only", "evaluate of shards", "audit")),
+    Script("growth", ("--limit-s", "60")),
+    Script("growth", ("--long", "--only", "evaluate of shards")),
 )
 """Runs of many minutes, made once and recorded; ``make bench`` adds what they gave to the page."""
 
