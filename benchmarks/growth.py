@@ -23,11 +23,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -170,22 +168,33 @@ def predicted_s(runs: Sequence[Measured], n: int) -> float:
     return last.processor_s * grew ** (math.log(n / last.n) / math.log(last.n / before.n))
 
 
+LAUNCHER = """
+import json, os, subprocess, sys, tempfile, time
+with tempfile.TemporaryFile() as said:
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "embedscope", *sys.argv[1:]], stdout=said, stderr=said)
+    _, status, usage = os.wait4(process.pid, 0)
+    wall_s, process.returncode = time.perf_counter() - start, os.waitstatus_to_exitcode(status)
+    said.seek(0)
+    if process.returncode:
+        raise SystemExit(said.read().decode()[-2000:])
+unit = 1 if sys.platform == "darwin" else 1024
+print(json.dumps([usage.ru_utime + usage.ru_stime, wall_s, usage.ru_maxrss * unit]))
+"""
+"""Runs the command from a small process: Linux counts the memory of the process that starts another as the other's."""
+
+
 def measured(n: int, words: Sequence[str], output: Path) -> Measured:
     """One run of the command line in a process of its own."""
-    with tempfile.TemporaryFile() as said:
-        start = time.perf_counter()
-        process = subprocess.Popen([sys.executable, "-m", "embedscope", *words], stdout=said, stderr=said)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            said.seek(0)
-            raise subprocess.CalledProcessError(process.returncode, words, said.read().decode()[-2000:])
+    done = subprocess.run([sys.executable, "-c", LAUNCHER, *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(words)}\n{done.stderr}")
+    processor_s, wall_s, peak_bytes = json.loads(done.stdout)
     return Measured(
         n,
-        processor_s=usage.ru_utime + usage.ru_stime,
+        processor_s=processor_s,
         wall_s=wall_s,
-        peak_bytes=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+        peak_bytes=peak_bytes,
         page_bytes=sum(file.stat().st_size for file in output.glob("report.html")),
         parquet_bytes=sum(file.stat().st_size for file in output.rglob("*.parquet")),
     )
