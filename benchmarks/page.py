@@ -27,8 +27,8 @@ targets that are not met.
 
 Every run is kept in [`results.parquet`](../benchmarks/recorded/results.parquet), and the page is drawn from it.
 Measured separately: [the coverage of the intervals](coverage.md),
-[the share of planted faults that are found](diagnosis.md#planted-defects), and
-[how fast the page opens, beside other programs](report.md#size-and-speed).
+[the share of planted faults that are found](diagnosis.md#planted-defects),
+[how time and memory grow](growth.md), and [how fast the page opens, beside other programs](report.md#size-and-speed).
 """
 
 PARTS = (("bench", "Claims"), ("long", "Runs of many minutes"), ("gpu", "On a GPU"))

@@ -82,6 +82,7 @@ SCRIPTS = (
     Script("plan_check", (*ONE_ROUND, "--sizes", "1k:100k,2k:250k"), (*ONE_ROUND, "--sizes", "50:5k", "--dim", "16")),
     Script("audit_growth", quick=("--rows", "20,40,80")),
     Script("serve_load", ("--seconds", "10"), ("--seconds", "1", "--per-second", "20")),
+    Script("growth", ("--only", "evaluate of shards", "report", "shard"), ("--only", "report", "--largest", "1000")),
     Script("ray_shards", found=packaged_model, quick=()),
 )
 """Of `make bench`: a quarter of an hour in all."""
@@ -95,6 +96,8 @@ LONG = (
     Script("run_files"),
     Script("train_defaults"),
     Script("whole_commands", ("--only", "demo")),
+    Script("growth", ("--limit-s", "60")),
+    Script("growth", ("--long", "--only", "evaluate of shards")),
 )
 """Runs of many minutes, made once for a machine."""
 

@@ -16,7 +16,7 @@ from embedscope.data.collection import Collection
 from embedscope.data.readers import read_collection
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import rank
-from embedscope.migration import migrate
+from embedscope.migration import migrate, serving_paths
 from embedscope.migration.adapter_fits import fit_adapters
 from embedscope.migration.model_swap import ModelSwap
 from embedscope.migration.serving_paths import METRICS
@@ -246,6 +246,15 @@ def test_old_and_new_alone_are_what_a_run_finds_of_queries_that_are_documents_by
 
 
 # --- honesty ------------------------------------------------------------------------------------------------------
+
+
+def test_the_fused_path_is_the_same_however_many_queries_are_ranked_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = vectors(world.collection, seed=3)
+    whole = world.migrated(*other).path(PathKind.FUSED)
+    monkeypatch.setattr(serving_paths, "_FUSED_QUERIES", 7)
+    assert world.migrated(*other).path(PathKind.FUSED).metrics == whole.metrics
 
 
 def swap_of(collection: Collection, *sides: tuple[np.ndarray, np.ndarray]) -> ModelSwap:

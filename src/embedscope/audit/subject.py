@@ -18,7 +18,8 @@ from embedscope.audit.label_scores import BlockedGrams, n_compared
 from embedscope.audit.preferences import Preferences, preferences
 from embedscope.audit.raw_rows import RawRows
 from embedscope.data.collection import Collection, Negative, Negatives, Row, build_collection, identity, identity_order
-from embedscope.diagnose.near_duplicates import EXHAUSTIVE, folded, near_duplicates
+from embedscope.diagnose.leakage import EXHAUSTIVE
+from embedscope.diagnose.near_duplicates import folded, near_duplicates
 from embedscope.diagnose.second_opinion import Scorer, lexical_scorer
 from embedscope.errors import InputError
 from embedscope.kept import NOTHING_KEPT, KeptResults

@@ -30,6 +30,9 @@ OTHER_WIDTH = "the vectors of OLD and NEW are of unequal width"
 
 _CELLS = 1 << 22
 
+_FUSED_QUERIES = 1024
+"""Queries whose two lists of a thousand documents each are held at once: their tables take 200 kB a query."""
+
 Values = dict[str, Float64Array]
 """Each metric for each query, (Q,)."""
 
@@ -145,14 +148,21 @@ def measured(
 
 
 def _fused_values(swap: ModelSwap) -> Values:
-    """The metrics of the lists of OLD and of NEW, fused by reciprocal ranks."""
-    judgments, facts = swap.query_set.judgments, ModelFacts(checkpoint="OLD + NEW", layout="two indexes", dim=0)
-    sides = ((swap.old_queries, swap.old_documents), (swap.new_queries, swap.new_documents))
-    lists = [
-        lists_of_vectors(queries, documents, facts, tolerance=swap.tolerance, own=judgments.excluded)
-        for queries, documents in sides
-    ]
-    return values_of_lists(reciprocal_rank_fusion(lists, facts), judgments, METRICS)
+    """The metrics of the lists of OLD and of NEW, fused by reciprocal ranks, some queries at a time."""
+    facts = ModelFacts(checkpoint="OLD + NEW", layout="two indexes", dim=0)
+    parts: list[Values] = []
+    for start in range(0, len(swap.old_queries), _FUSED_QUERIES):
+        rows = np.arange(start, min(start + _FUSED_QUERIES, len(swap.old_queries)))
+        own = swap.query_set.judgments.select(rows)
+        lists = [
+            lists_of_vectors(queries[rows], documents, facts, tolerance=swap.tolerance, own=own.excluded)
+            for queries, documents in (
+                (swap.old_queries, swap.old_documents),
+                (swap.new_queries, swap.new_documents),
+            )
+        ]
+        parts.append(values_of_lists(reciprocal_rank_fusion(lists, facts), own, METRICS))
+    return {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
 
 
 def _averaged(path: Served, draws: Sequence[Values]) -> PathValues:

@@ -30,6 +30,7 @@ from embedscope.output.page.contract import (
     TimelineSection,
 )
 from embedscope.output.page.packing import number_column, text_column
+from embedscope.output.page.shown_texts import TEXT_BUDGET, shown_texts
 from embedscope.protocols import BoolArray, IntArray, Role
 from embedscope.result import (
     MOST_VALUES,
@@ -78,6 +79,7 @@ def page_payload(
     result: Result,
     *,
     point_budget: int = POINT_BUDGET,
+    text_budget: int = TEXT_BUDGET,
     compare: CompareSection | None = None,
     timeline: TimelineSection | None = None,
 ) -> Payload:
@@ -87,6 +89,8 @@ def page_payload(
     ----------
     point_budget : int
         Points on the maps at most. Every failing query is kept, even above the budget.
+    text_budget : int
+        Characters of all texts at most, as `shown_texts` counts them; longer ones are then cut, which the report says.
     compare : mapping, optional
         Several runs beside this one, from :func:`embedscope.output.page.sections.comparison_section`.
     timeline : mapping, optional
@@ -110,14 +114,15 @@ def page_payload(
     untyped = (UNTYPED,) if UNTYPED in result.negative_types else ()
     typed = [types or untyped for types in result.queries.negative_types]
     type_names = list(dict.fromkeys([*result.negative_types, *chain.from_iterable(typed)]))
+    texts = shown_texts(result, used.tolist(), text_budget)
     d, heatmap, explanations = result.documents, result.heatmap, result.explanations
     return {
         "kind": "embedscope-page",
         "page_version": PAGE_VERSION,
-        "report": report(result),
+        "report": _report(result, texts.limit),
         "types": type_names,
-        "queries": _queries(result.queries, place, typed, type_names, tuple(result.failure_modes)),
-        "documents": _documents(d, used, has_foreign=bool(_are_foreign(result.queries).any())),
+        "queries": _queries(result.queries, texts.queries, place, typed, type_names, tuple(result.failure_modes)),
+        "documents": _documents(d, used, texts.documents, has_foreign=bool(_are_foreign(result.queries).any())),
         "similarity": None if result.similarity is None else _similarity(result.similarity, result.negative_types),
         "points": None if result.points is None or points is None else _points(result, result.points, points, place),
         "heatmap": None if heatmap is None else _heatmap(heatmap, place),
@@ -127,13 +132,25 @@ def page_payload(
     }
 
 
-def _documents(d: DocumentTable, used: IntArray, *, has_foreign: bool) -> DocumentColumns:
+def _report(result: Result, limit: int | None) -> dict[str, Any]:
+    """The report, and a warning where texts are cut."""
+    found = report(result)
+    if limit is None:
+        return found
+    warning = (
+        f"This page shows the first {limit:,} characters of longer texts, and so do its exports: all texts together "
+        "are too many for a browser. queries.parquet has those of the queries and --export-failures has all, whole."
+    )
+    return {**found, "data": {**found["data"], "warnings": [*found["data"]["warnings"], warning]}}
+
+
+def _documents(d: DocumentTable, used: IntArray, texts: Sequence[str], *, has_foreign: bool) -> DocumentColumns:
     """The documents that the page shows; the last stands for all that a run returned and the data set does not have."""
     foreign = ([FOREIGN_ID], [FOREIGN_TEXT], [0]) if has_foreign else ([], [], [])
     return {
         "n": len(used) + has_foreign,
         "ids": text_column([*(d.ids[i] for i in used), *foreign[0]]),
-        "texts": text_column([*(d.texts[i] for i in used), *foreign[1]]),
+        "texts": text_column([*texts, *foreign[1]]),
         "n_relevant_to": number_column([*d.n_relevant_to[used], *foreign[2]], "int32"),
         "n_negative_of": number_column([*d.n_negative_of[used], *foreign[2]], "int32"),
     }
@@ -219,14 +236,19 @@ def _used_documents(result: Result, points: IntArray | None) -> IntArray:
 
 
 def _queries(
-    q: QueryTable, place: IntArray, typed: Sequence[Sequence[str]], type_names: Sequence[str], modes: Sequence[str]
+    q: QueryTable,
+    texts: Sequence[str],
+    place: IntArray,
+    typed: Sequence[Sequence[str]],
+    type_names: Sequence[str],
+    modes: Sequence[str],
 ) -> QueryColumns:
     code = {name: i for i, name in enumerate(type_names)}
     type_indptr = np.concatenate([[0], np.cumsum([len(types) for types in typed])])
     columns: QueryColumns = {
         "n": len(q.ids),
         "ids": text_column(q.ids),
-        "texts": text_column(q.texts),
+        "texts": text_column(texts),
         "rank": number_column(q.rank, "float32"),
         "positive_similarity": number_column(q.positive_similarity, "float32"),
         "negative_similarity": number_column(q.negative_similarity, "float32"),
