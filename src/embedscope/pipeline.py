@@ -465,12 +465,8 @@ def diagnose(
         *(() if robustness is None else fragile_queries(robustness)),
     )
     # What is shown decides no finding, and is not given: a result is kept by all that it is made of.
-    of, theme, resampler = (
-        replace(scored, examples=(), heatmap=None),
-        next(iter(themes), None),
-        ranked.query_set.resampler,
-    )
-    vectors = embedded.embeddings
+    of, theme = replace(scored, examples=(), heatmap=None), next(iter(themes), None)
+    vectors, resampler = embedded.embeddings, ranked.query_set.resampler
     findings = kept.value(
         "findings",
         tuple[Finding, ...],

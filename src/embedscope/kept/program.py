@@ -14,7 +14,7 @@ from pathlib import Path
 _SOURCE = Path(__file__).resolve().parents[1]
 _VERSION = re.compile(r"^Version: (\S+)$", re.MULTILINE)
 _SUFFIXES = (".py", ".toml", ".ttf")
-_LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "faiss-cpu", "bm25s", "matplotlib", "pillow", "datasketch")
+_LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "faiss-cpu", "matplotlib", "pillow")
 
 
 @cache
