@@ -42,8 +42,8 @@ def precision_line(
             None
             if moved is None
             else (
-                f"bfloat16 beside float32, on {moved.n_queries} queries and {moved.n_documents} documents: the cosine of a "
-                f"text's two vectors is {moved.least_cosine:.4f} or more; MRR {moved.mrr[0]:.4f} -> {moved.mrr[1]:.4f}"
+                f"bfloat16 beside float32, on {moved.n_queries} queries and {moved.n_documents} documents: the cosine of "
+                f"a text's two vectors is {moved.least_cosine:.4f} or more; MRR {moved.mrr[0]:.4f} -> {moved.mrr[1]:.4f}"
             )
         )
     is_slow = found.n_encoded > 0 and found.elapsed_s >= _SECONDS_WORTH_A_LINE
