@@ -38,13 +38,11 @@ def precision_line(
         return None
     if encoder.dtype == Precision.BFLOAT16:
         moved = shift(model, collection, store, batch_size=batch_size)
+        if moved is None:
+            return None
         return (
-            None
-            if moved is None
-            else (
-                f"bfloat16 beside float32, on {moved.n_queries} queries and {moved.n_documents} documents: the cosine of "
-                f"a text's two vectors is {moved.least_cosine:.4f} or more; MRR {moved.mrr[0]:.4f} -> {moved.mrr[1]:.4f}"
-            )
+            f"bfloat16 beside float32, on {moved.n_queries} queries and {moved.n_documents} documents: the cosine of a "
+            f"text's two vectors is {moved.least_cosine:.4f} or more; MRR {moved.mrr[0]:.4f} -> {moved.mrr[1]:.4f}"
         )
     is_slow = found.n_encoded > 0 and found.elapsed_s >= _SECONDS_WORTH_A_LINE
     if not is_slow or encoder.dtype != Precision.FLOAT32 or encoder.backend is not Backend.TORCH:
