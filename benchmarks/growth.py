@@ -36,7 +36,8 @@ from scipy.optimize import nnls
 from growth_data import Size, Work
 from growth_page import write_page
 from measuring import Claim, Timing, argument_parser, publish
-from run_all import machine
+from page import machines
+from results import this_machine
 
 STEP = 10**0.5
 SLACK = 0.2
@@ -232,7 +233,7 @@ def measured_series(chosen: Sequence[Series], options: argparse.Namespace) -> li
             work = Work(Path(scratch), options.seed)
             found.append(grown(series, work, largest=int(options.largest), limit_s=options.limit_s))
         if options.table is not None:
-            table = {"machine": machine(), "series": [asdict(one) for one in found]}
+            table = {"machine": machines([this_machine()]), "series": [asdict(one) for one in found]}
             options.table.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
     return found
 
@@ -252,7 +253,11 @@ def main() -> None:
     if options.long:
         options.limit_s = 600.0
     chosen = [series for series in SERIES if options.only is None or series.command in options.only]
-    described, found = (machine(), measured_series(chosen, options)) if options.old is None else read_table(options.old)
+    described, found = (
+        (machines([this_machine()]), measured_series(chosen, options))
+        if options.old is None
+        else read_table(options.old)
+    )
     if options.page is not None:
         write_page(options.page, found, described)
     publish([claim_of(series) for series in found], options.json)

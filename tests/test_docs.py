@@ -221,7 +221,7 @@ def anchors(page: Path) -> set[str]:
 def test_the_pictures_of_the_documentation_are_small() -> None:
     pictures = [path for path in (ROOT / "docs" / "images").rglob("*") if path.is_file()]
     assert pictures
-    assert all(path.suffix == ".png" and path.stat().st_size < 300_000 for path in pictures)
+    assert all(path.suffix in {".png", ".svg"} and path.stat().st_size < 300_000 for path in pictures)
 
 
 @pytest.mark.parametrize("block", [block for block in blocks("toml") if "[[criterion]]" in block.text], ids=str)
