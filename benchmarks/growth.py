@@ -37,7 +37,7 @@ from growth_data import Size, Work
 from growth_page import write_page
 from measuring import Claim, Timing, argument_parser, publish
 from page import machines
-from results import this_machine
+from results import this_machine, this_run
 
 STEP = 10**0.5
 SLACK = 0.2
@@ -233,9 +233,14 @@ def measured_series(chosen: Sequence[Series], options: argparse.Namespace) -> li
             work = Work(Path(scratch), options.seed)
             found.append(grown(series, work, largest=int(options.largest), limit_s=options.limit_s))
         if options.table is not None:
-            table = {"machine": machines([this_machine()]), "series": [asdict(one) for one in found]}
+            table = {"machine": described(), "series": [asdict(one) for one in found]}
             options.table.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
     return found
+
+
+def described() -> list[str]:
+    """The machine and the day."""
+    return machines({"growth": [{**this_machine(), **this_run("bench")}]})
 
 
 def main() -> None:
@@ -253,13 +258,12 @@ def main() -> None:
     if options.long:
         options.limit_s = 600.0
     chosen = [series for series in SERIES if options.only is None or series.command in options.only]
-    described, found = (
-        (machines([this_machine()]), measured_series(chosen, options))
-        if options.old is None
-        else read_table(options.old)
-    )
+    if options.old is None:
+        where, found = described(), measured_series(chosen, options)
+    else:
+        where, found = read_table(options.old)
     if options.page is not None:
-        write_page(options.page, found, described)
+        write_page(options.page, found, where)
     publish([claim_of(series) for series in found], options.json)
 
 
