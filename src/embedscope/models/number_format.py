@@ -38,7 +38,9 @@ def precision_line(
         return None
     if encoder.dtype == Precision.BFLOAT16:
         moved = shift(model, collection, store, batch_size=batch_size)
-        return moved and (
+        if moved is None:
+            return None
+        return (
             f"bfloat16 beside float32, on {moved.n_queries} queries and {moved.n_documents} documents: the cosine of a "
             f"text's two vectors is {moved.least_cosine:.4f} or more; MRR {moved.mrr[0]:.4f} -> {moved.mrr[1]:.4f}"
         )
