@@ -35,7 +35,7 @@ from embedscope.machine import bfloat16_instructions
 from embedscope.models import EmbeddingStore, embed_collection, encode_texts, load_model
 from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.models.onnx_backend import require_onnx
-from embedscope.models.text_transformer import TOKENS_OF_A_BATCH
+from embedscope.models.text_transformer import tokens_of_a_batch
 from embedscope.output.terminal.progress import Pace
 from embedscope.protocols import Work
 from embedscope.settings import Backend, Precision
@@ -92,7 +92,7 @@ def products_of(layers: Layers, lengths: Sequence[int]) -> Callable[[], None]:
     ordered = sorted(lengths, reverse=True)
     batches, start = [], 0
     while start < len(ordered):
-        n = max(1, min(BATCH, TOKENS_OF_A_BATCH // ordered[start]))
+        n = max(1, min(BATCH, tokens_of_a_batch() // ordered[start]))
         batches.append(ordered[start : start + n])
         start += n
     layer_shapes = ((layers.width,) * 2, (layers.inner, layers.width), (layers.width, layers.inner))
