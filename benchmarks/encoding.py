@@ -35,7 +35,7 @@ from embedscope.machine import bfloat16_instructions
 from embedscope.models import EmbeddingStore, embed_collection, encode_texts, load_model
 from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.models.onnx_backend import require_onnx
-from embedscope.models.text_transformer import TOKENS_OF_A_BATCH
+from embedscope.models.text_transformer import tokens_of_a_batch
 from embedscope.output.terminal.progress import Pace
 from embedscope.protocols import Work
 from embedscope.settings import Backend, Precision
@@ -92,26 +92,26 @@ def products_of(layers: Layers, lengths: Sequence[int]) -> Callable[[], None]:
     ordered = sorted(lengths, reverse=True)
     batches, start = [], 0
     while start < len(ordered):
-        n = max(1, min(BATCH, TOKENS_OF_A_BATCH // ordered[start]))
+        n = max(1, min(BATCH, tokens_of_a_batch() // ordered[start]))
         batches.append(ordered[start : start + n])
         start += n
-    square, out, back = (
-        torch.randn(shape)
-        for shape in ((layers.width,) * 2, (layers.inner, layers.width), (layers.width, layers.inner))
-    )
+    layer_shapes = ((layers.width,) * 2, (layers.inner, layers.width), (layers.width, layers.inner))
+    square, out, back = (torch.randn(shape) for shape in layer_shapes)
+    most, n_in_head = max(map(sum, batches)), layers.width // layers.n_heads
+    inputs, inner = torch.randn(most, layers.width), torch.randn(most, layers.inner)  # drawing them is no product
+    numbers = torch.randn(max(len(batch) * batch[0] for batch in batches) * layers.width)
 
     def run() -> None:
         linear = torch.nn.functional.linear
         with torch.inference_mode():
             for batch in batches:
-                n_tokens, longest = sum(batch), batch[0]
-                inputs, inner = torch.randn(n_tokens, layers.width), torch.randn(n_tokens, layers.inner)
-                heads = torch.randn(len(batch) * layers.n_heads, longest, layers.width // layers.n_heads)
+                n_tokens, shape = sum(batch), (len(batch) * layers.n_heads, batch[0], n_in_head)
+                heads = numbers[: shape[0] * shape[1] * shape[2]].view(shape)
                 for _ in range(layers.n_layers):
                     for _ in range(4):
-                        linear(inputs, square)
-                    linear(inputs, out)
-                    linear(inner, back)
+                        linear(inputs[:n_tokens], square)
+                    linear(inputs[:n_tokens], out)
+                    linear(inner[:n_tokens], back)
                     torch.bmm(torch.bmm(heads, heads.transpose(1, 2)), heads)
 
     return run

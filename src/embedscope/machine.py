@@ -113,6 +113,11 @@ def on_device(array: np.ndarray[Any, Any], device: str | torch.device) -> torch.
     return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
 
+def is_counted_as_gpu(device: Device) -> bool:
+    """Whether a cluster counts the device that was asked for among its GPUs."""
+    return device is Device.CUDA
+
+
 def free_device_bytes(device: str) -> int | None:
     """Bytes of the device that are free, those included that torch keeps for its next tensors.
 

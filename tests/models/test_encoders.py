@@ -85,7 +85,7 @@ def test_a_batch_on_a_processor_has_no_more_tokens_than_its_caches_take(minilm: 
     tokenised = encoder.tokenised(texts)
     assert tokenised is not None
     assert (tokenised.n_tokens[0], tokenised.n_tokens[-1]) == (256, 4)
-    assert tokenised.n_in_batch(0, 32) == text_transformer.TOKENS_OF_A_BATCH // 256
+    assert tokenised.n_in_batch(0, 32) == text_transformer.tokens_of_a_batch() // 256
     assert tokenised.n_in_batch(79, 32) == 32
     assert tokenised.cost[0] > 256 / 4 * tokenised.cost[-1]
 

@@ -80,8 +80,8 @@ def shift(model: Model, collection: Collection, store: EmbeddingStore | None, *,
 
 def _mrr(queries: Float32Array, documents: Float32Array, is_relevant: BoolArray) -> float:
     """Mean reciprocal rank of the best relevant document, over the queries that have one here."""
-    with_relevant = is_relevant.any(axis=1)
-    scores, is_relevant = (queries @ documents.T)[with_relevant], is_relevant[with_relevant]
+    has_relevant = is_relevant.any(axis=1)
+    scores, is_relevant = (queries @ documents.T)[has_relevant], is_relevant[has_relevant]
     best = np.where(is_relevant, scores, -np.inf).max(axis=1, keepdims=True)
     ranks = 1 + (scores > best).sum(axis=1) + ((scores == best) & ~is_relevant).sum(axis=1) / 2
     return float((1 / ranks).mean())

@@ -25,8 +25,17 @@ _PLAIN_TYPES = (
 
 _TOKENISED_AT_ONCE = 1024
 
-TOKENS_OF_A_BATCH = 4096
-"""Tokens of a batch on a CPU: many enough that calls cost nothing, and few enough for the processor's caches."""
+_TOKENS_OF_A_THREAD, _MOST_TOKENS = 1024, 4096
+
+
+def tokens_of_a_batch() -> int:
+    """Tokens of a batch on a CPU, at most: few enough for the caches, and enough that each thread has rows to multiply.
+
+    1,024 for each thread of torch, and 4,096 in all. ``benchmarks/encoding.py`` times what is chosen here.
+    """
+    import torch
+
+    return min(_TOKENS_OF_A_THREAD * torch.get_num_threads(), _MOST_TOKENS)
 
 
 def is_plain(folder: ModelFolder) -> bool:
@@ -83,9 +92,14 @@ class TextTransformer:
         return len(ids) - (bool(ids) and ids[-1] in self.tokenizer.all_special_ids)
 
     def padded(self, ids: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
-        """``ids`` padded to the longest on the tokenizer's side, and 1 where a token is; both (n, tokens)."""
+        """``ids`` padded to the longest on the tokenizer's side, and 1 where a token is; both (n, tokens).
+
+        ``ValueError`` where the tokenizer has no padding token, also for a single text: as sentence-transformers.
+        """
+        if self.tokenizer.pad_token_id is None:
+            raise ValueError("its tokenizer has no padding token (expected: pad_token in tokenizer_config.json)")
         longest = max(map(len, ids))
-        rows = np.full((len(ids), longest), self.tokenizer.pad_token_id or 0, dtype=np.int64)
+        rows = np.full((len(ids), longest), self.tokenizer.pad_token_id, dtype=np.int64)
         is_token = np.zeros_like(rows)
         for row, own in enumerate(ids):
             place = slice(longest - len(own), None) if self.tokenizer.padding_side == "left" else slice(len(own))
@@ -165,12 +179,12 @@ class TokenisedTexts:
     def n_in_batch(self, longest: int, batch_size: int) -> int:
         """How many texts, none with more tokens than the text at ``longest``, are encoded at a time.
 
-        At most ``batch_size``; on a CPU also at most `TOKENS_OF_A_BATCH` tokens, but one text at least.
+        At most ``batch_size``; on a CPU also at most `tokens_of_a_batch` tokens, but one text at least.
         """
         if self.model.transformer.model.device.type != "cpu":
             return batch_size
         n_tokens = max(1, int(self.indptr[longest + 1] - self.indptr[longest]))
-        return max(1, min(batch_size, TOKENS_OF_A_BATCH // n_tokens))
+        return max(1, min(batch_size, tokens_of_a_batch() // n_tokens))
 
     def encode(self, rows: IntArray) -> Float32Array:
         """Pooled vectors of the texts at ``rows``, one batch, shape (len(rows), dim)."""

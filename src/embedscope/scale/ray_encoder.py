@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.machine import require_torch
+from embedscope.machine import is_counted_as_gpu, require_torch
 from embedscope.models.embed import encode_texts
 from embedscope.protocols import Encoder, Float32Array
 from embedscope.scale.ray_engine import RETRIES, connected, own_error
@@ -213,7 +213,7 @@ def workers_and_share(
     the number of its threads. Unless stated the most are as many as there is room for now, and the fewest are one.
     """
     n_gpus, n_cores = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
-    on_gpu = n_gpus > 0 if device is Device.AUTO else device is Device.CUDA
+    on_gpu = n_gpus > 0 if device is Device.AUTO else is_counted_as_gpu(device)
     n_fitting = n_gpus if on_gpu else n_cores // n_threads
     most = engine.ray_max_workers or max(1, n_fitting, engine.ray_min_workers or 0)
     return engine.ray_min_workers or 1, most, {"num_gpus": 1, "num_cpus": 0} if on_gpu else {"num_cpus": n_threads}
