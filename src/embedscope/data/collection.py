@@ -179,7 +179,8 @@ def said_of_own(own: Cells, n_negatives: int = 0) -> str:
 def excerpt(text: str, limit: int = 60) -> str:
     """``text`` in quotation marks, on one line, cut to ``limit`` characters: how a text is shown in a message."""
     shown = " ".join(text[: 4 * limit].split())
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
     if len(shown) > limit or len(text) > 4 * limit:
         shown = shown[:limit].rstrip() + "…"
     return f"'{shown}'"

@@ -13,10 +13,11 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from embedscope.data.text_features import strip_diacritics, words
 from embedscope.diagnose.near_duplicates import n_denials
-from embedscope.measure.lexical import NGRAMS
+from embedscope.measure.lexical import NGRAMS, gram_products
 from embedscope.measure.ngrams import GramWeights, SplitTexts
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray
 
@@ -52,10 +53,11 @@ class Scorer:
 
     def blocks(self) -> Iterator[tuple[int, Float32Array]]:
         """Blocks (first query, similarities to all documents of shape (q, N))."""
-        turned, n = self.documents.T, max(1, min(_BLOCK, _CELLS // max(self.documents.shape[0], 1)))
+        n = max(1, min(_BLOCK, _CELLS // max(self.documents.shape[0], 1)))
         for start in range(0, self.queries.shape[0], n):
-            block = self.queries[start : start + n] @ turned
-            yield start, np.asarray(block.toarray() if hasattr(block, "toarray") else block, dtype=np.float32)
+            own = self.queries[start : start + n]
+            block = gram_products(own, self.documents) if issparse(own) else own @ self.documents.T
+            yield start, np.ascontiguousarray(block, dtype=np.float32)
 
 
 def lexical_scorer(queries: SplitTexts, documents: SplitTexts) -> Scorer:
