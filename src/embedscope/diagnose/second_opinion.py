@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,10 @@ def answers_as_well(query: str, positive: str, document: str, attributes: Attrib
     named = asked & _terms(positive)
     single = {term for term in named if " " not in term}
     n_asked = sum(" " not in term for term in asked)
-    if len(single) < max(_LEAST_NAMED, _LEAST_COVERED * n_asked) or not named <= _terms(document):
+    if len(single) < max(_LEAST_NAMED, _LEAST_COVERED * n_asked):
+        return False
+    listed = _bare_words(document)
+    if not (single.issubset(listed) and named.issubset(_with_pairs(listed))):
         return False
     if denies_more(document, positive, attributes) or attributes.conflicts(query, document):
         return False
@@ -95,5 +98,17 @@ def denies_more(document: str, positive: str, attributes: AttributeReader) -> bo
 @lru_cache(maxsize=1 << 10)  # a query and its positives are asked for once for each document beside them
 def _terms(text: str) -> frozenset[str]:
     """Words without diacritics, and pairs of neighbours."""
-    listed = [strip_diacritics(word) for word in words(text)]
+    return _with_pairs(_bare_words(text))
+
+
+def _with_pairs(listed: list[str]) -> frozenset[str]:
     return frozenset((*listed, *(f"{a} {b}" for a, b in pairwise(listed))))
+
+
+def _bare_words(text: str) -> list[str]:
+    return list(chain.from_iterable(map(_bare_words_in, text.split())))
+
+
+@lru_cache(maxsize=1 << 15)  # the words of a collection come again and again
+def _bare_words_in(piece: str) -> tuple[str, ...]:
+    return tuple(map(strip_diacritics, words(piece)))
