@@ -135,7 +135,7 @@ def tells_apart(first: str, second: str, denials: Container[str] = frozenset()) 
 
 def n_denials(text: str, denials: Container[str]) -> int:
     """How many words of ``text`` are denials."""
-    return sum(word in denials for word in words(text))
+    return sum(word in denials for word in words(text)) if denials else 0
 
 
 def _all_pairs(grams: Any, threshold: float) -> Iterator[tuple[int, int]]:

@@ -74,14 +74,9 @@ def answers_as_well(query: str, positive: str, document: str, attributes: Attrib
     the document may not deny more than the positive. Where query and positive share fewer than three words, or less
     than four fifths of the query, nothing can be said: False.
     """
-    asked = _terms(query)
-    named = asked & _terms(positive)
-    single = {term for term in named if " " not in term}
-    n_asked = sum(" " not in term for term in asked)
-    if len(single) < max(_LEAST_NAMED, _LEAST_COVERED * n_asked):
-        return False
-    listed = _bare_words(document)
-    if not (single.issubset(listed) and named.issubset(_with_pairs(listed))):
+    single, pairs = _named(query, positive)
+    listed = _bare_words(document) if single else []
+    if not single or not (single.issubset(listed) and pairs.issubset(pairwise(listed))):
         return False
     if denies_more(document, positive, attributes) or attributes.conflicts(query, document):
         return False
@@ -95,14 +90,14 @@ def denies_more(document: str, positive: str, attributes: AttributeReader) -> bo
     return n_denials(document, attributes.denials) > n_denials(positive, attributes.denials)
 
 
-@lru_cache(maxsize=1 << 10)  # a query and its positives are asked for once for each document beside them
-def _terms(text: str) -> frozenset[str]:
-    """Words without diacritics, and pairs of neighbours."""
-    return _with_pairs(_bare_words(text))
-
-
-def _with_pairs(listed: list[str]) -> frozenset[str]:
-    return frozenset((*listed, *(f"{a} {b}" for a, b in pairwise(listed))))
+@lru_cache(maxsize=1 << 10)  # a query and its positive are asked for once for each document beside them
+def _named(query: str, positive: str) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+    """The words, and the pairs of neighbours, that both texts have; none where they are too few to say anything."""
+    asked, stated = _bare_words(query), _bare_words(positive)
+    single = frozenset(asked).intersection(stated)
+    if len(single) < max(_LEAST_NAMED, _LEAST_COVERED * len(set(asked))):
+        return frozenset(), frozenset()
+    return single, frozenset(pairwise(asked)).intersection(pairwise(stated))
 
 
 def _bare_words(text: str) -> list[str]:
