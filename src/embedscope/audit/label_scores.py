@@ -46,7 +46,7 @@ class BlockedGrams:
     def __init__(self, queries: Sequence[str], documents: Sequence[str]) -> None:
         grams: Grams = {}
         split = SplitTexts.of(documents)
-        self._places = split.places
+        self._places = split.places.astype(np.int8)  # ones
         self._grams = gram_counts(split.alone, NGRAMS, grams, _prepared)
         n_with = np.zeros(len(grams), dtype=np.int64)
         for _, counts in self._counts(self._places, _DOCUMENTS):

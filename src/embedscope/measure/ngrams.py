@@ -45,7 +45,7 @@ class SplitTexts:
         for text in texts:
             places.extend(map(words.__getitem__, text.split()))
             ends.append(len(places))
-        return cls(list(words), _of_ends(np.array(places, dtype=np.int32), np.array(ends), len(words)))
+        return cls(list(words), _of_ends(np.asarray(places, dtype=np.int32), np.array(ends), len(words)))
 
     @property
     def alone(self) -> SplitTexts:
