@@ -21,7 +21,7 @@ ALL_PAIRS = 1 << 29
 LEAST_QUERIES = 1_000
 """Queries that are compared however many documents there are: of a share of 5 % the interval is then 1.4 % wide."""
 
-_DOCUMENTS = 1 << 13  # weighed at once: some 2 million n-grams
+_DOCUMENTS = 1 << 12  # weighed at once: some million n-grams
 _CELLS = 1 << 23  # scores of a block: 32 MiB; of more queries fewer documents
 _QUERIES = 128  # multiplied at once: the n-grams that they ask for, dense, stay in the processor's cache
 _ENTRIES = 4_096  # pairs scored at once

@@ -30,7 +30,7 @@ BANDS, ROWS = 14, 11
 
 LENGTH = 3
 _TEXTS = 1 << 14  # hashed at once: their words stay in the processor's cache
-_PAIRS = 1 << 15  # compared at once: a few tens of megabytes of n-grams
+_PAIRS = 1 << 13  # compared at once: a few tens of megabytes of n-grams
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _STEP = 0x9E3779B97F4A7C15
 
