@@ -111,7 +111,7 @@ def pairs_within(sets: GramSets, threshold: float) -> IntArray:
             if not len(later):
                 break
             found.append(order[later] * n + order[later - lag])
-        codes = np.unique(np.concatenate(found))
+        codes = _distinct(np.concatenate(found))
     second, first = np.divmod(codes, n)
     is_near = sets.jaccard(first, second) >= threshold
     first, second = first[is_near], second[is_near]
@@ -136,13 +136,22 @@ def nearest_across(sets: GramSets, n_first: int, threshold: float) -> tuple[IntA
             if not len(ours):
                 break
             found.append(ours * n + order[start[ours] + lag] + n_first)
-        codes = np.unique(np.concatenate(found))
+        codes = _distinct(np.concatenate(found))
     first, second = np.divmod(codes, n)
     alike = sets.jaccard(first, second)
     order = np.lexsort((second, -alike, first))
     order = order[alike[order] >= threshold]
     best = order[np.unique(first[order], return_index=True)[1]]
     return first[best], second[best]
+
+
+def _distinct(codes: IntArray) -> IntArray:
+    """The different ones of some numbers of 0 or more, ascending.
+
+    ``np.unique`` may hash them, and codes of pairs fall together there: a hundred thousand take seconds.
+    """
+    codes = np.sort(codes)
+    return codes[np.diff(codes, prepend=-1) > 0]
 
 
 def _mixed(values: Keys) -> Keys:
