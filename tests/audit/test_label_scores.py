@@ -104,3 +104,15 @@ def test_labels_of_pairs_are_those_of_all_pairs_by_definition() -> None:
     for i, j in combinations(range(len(subject.collection.documents)), 2):
         assert labels.are_labelled_apart(i, j) == any(i in own and j in own for own in families.values())
         assert labels.is_relevant_beside(i, j) == any(i in own and j in own for own in subject.relevant)
+
+
+def test_a_score_is_the_same_to_the_last_bit_in_any_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    collection = subject_of(40).collection
+    assert collection is not None
+    scorer = BlockedGrams(collection.queries, collection.documents)
+    ((_, whole),) = scorer.blocks()
+    monkeypatch.setattr("embedscope.audit.label_scores._CELLS", 5 * len(collection.queries))
+    monkeypatch.setattr("embedscope.audit.label_scores._QUERIES", 3)
+    np.testing.assert_array_equal(np.concatenate([block for _, block in scorer.blocks()], axis=1), whole)
+    chosen = np.array([7, 3, 30])
+    np.testing.assert_array_equal(np.concatenate([b for _, b in scorer.blocks(chosen)], axis=1), whole[:, chosen])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from embedscope.audit.faults import Fault, Hit, fault, hit
@@ -23,12 +22,11 @@ def check_duplicates(subject: Subject) -> Iterator[Fault]:
 def _near_duplicate_documents(subject: Subject, collection: Collection) -> Iterator[Fault]:
     """Documents that nearly agree, of which one is relevant to a query and the other is not labelled for it."""
     labels = _Labels(subject)
-    first_query = {d: q for q in reversed(range(len(subject.relevant))) for d in subject.relevant[q]}
     hits, units = [], set()
     for i, j in subject.near_duplicates(collection.documents):
         first, second = collection.documents[i], collection.documents[j]
-        owner = first_query.get(i, first_query.get(j))
-        if owner is None or (unit := int(subject.units[owner])) in units:
+        owners = subject.relevant_to[i] or subject.relevant_to[j]
+        if not owners or (unit := int(subject.units[owners[0]])) in units:
             continue
         # Labels that differ tell two texts apart only where the texts differ in more than their form.
         if labels.is_relevant_beside(i, j) if folded(first) == folded(second) else labels.are_labelled_apart(i, j):
@@ -54,15 +52,11 @@ class _Labels:
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        self._relevant: dict[int, set[int]] = defaultdict(set)  # by document: the queries that it is relevant to
-        for q, own in enumerate(subject.relevant):
-            for d in own:
-                self._relevant[d].add(q)
         self._families: dict[int, set[int]] = {}
 
     def is_relevant_beside(self, i: int, j: int) -> bool:
         """Whether some query has both among its relevant documents."""
-        return not self._relevant.get(i, set()).isdisjoint(self._relevant.get(j, set()))
+        return not set(self._subject.relevant_to[i]).isdisjoint(self._subject.relevant_to[j])
 
     def are_labelled_apart(self, i: int, j: int) -> bool:
         """Whether queries with one relevant document in common, which state one family of texts, label both."""
@@ -71,9 +65,8 @@ class _Labels:
     def _family(self, document: int) -> set[int]:
         """The relevant documents of every query that labels the document."""
         if document not in self._families:
-            relevant = self._subject.relevant
-            queries = (*self._relevant.get(document, ()), *self._subject.refusing(document))
-            self._families[document] = {d for q in queries for d in relevant[q]}
+            queries = (*self._subject.relevant_to[document], *self._subject.refusing(document))
+            self._families[document] = {d for q in queries for d in self._subject.relevant[q]}
         return self._families[document]
 
 

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from embedscope.data.text_features import strip_diacritics
 from embedscope.diagnose.second_opinion import LEXICAL, Scorer
-from embedscope.measure.lexical import NGRAMS
+from embedscope.measure.lexical import NGRAMS, gram_products
 from embedscope.measure.ngrams import Grams, SplitTexts, gram_counts, rarity, unit_rows
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 
@@ -21,7 +21,9 @@ ALL_PAIRS = 1 << 29
 LEAST_QUERIES = 1_000
 """Queries that are compared however many documents there are: of a share of 5 % the interval is then 1.4 % wide."""
 
-_DOCUMENTS = 1 << 13  # weighed at once: some 2 million n-grams, and scores of 32 MiB a thousand queries
+_DOCUMENTS = 1 << 12  # weighed at once: some million n-grams
+_CELLS = 1 << 23  # scores of a block: 32 MiB; of more queries fewer documents
+_QUERIES = 128  # multiplied at once: the n-grams that they ask for, dense, stay in the processor's cache
 _ENTRIES = 4_096  # pairs scored at once
 
 
@@ -44,18 +46,18 @@ class BlockedGrams:
     def __init__(self, queries: Sequence[str], documents: Sequence[str]) -> None:
         grams: Grams = {}
         split = SplitTexts.of(documents)
-        self._places = split.places
+        self._places = split.places.astype(np.int8)  # ones
         self._grams = gram_counts(split.alone, NGRAMS, grams, _prepared)
         n_with = np.zeros(len(grams), dtype=np.int64)
-        for _, counts in self._counts():
+        for _, counts in self._counts(self._places, _DOCUMENTS):
             n_with += np.bincount(counts.indices, minlength=len(grams))
         self._rarity = rarity(n_with, len(documents))
         asked = SplitTexts.of(queries)
         self.queries = unit_rows(gram_counts(asked, NGRAMS, grams, _prepared, is_closed=True), self._rarity)
 
-    def _counts(self) -> Iterator[tuple[int, sparse.csr_array]]:
-        for start in range(0, self._places.shape[0], _DOCUMENTS):
-            yield start, sparse.csr_array(self._places[start : start + _DOCUMENTS] @ self._grams)
+    def _counts(self, places: sparse.csr_array, n: int) -> Iterator[tuple[int, sparse.csr_array]]:
+        for start in range(0, places.shape[0], n):
+            yield start, sparse.csr_array(places[start : start + n] @ self._grams)
 
     def pairs(self, query_rows: IntArray, document_rows: IntArray) -> Float64Array:
         """Similarity of chosen pairs, shape (P,)."""
@@ -66,17 +68,19 @@ class BlockedGrams:
             parts.append(np.asarray(product, dtype=np.float64).ravel())
         return np.concatenate(parts)
 
-    def blocks(self) -> Iterator[tuple[int, Float32Array]]:
-        """Blocks (first document, similarities of all queries to some documents, shape (Q, b))."""
-        for start, counts in self._counts():
-            yield start, self._products(unit_rows(counts, self._rarity))
+    def blocks(self, documents: IntArray | None = None) -> Iterator[tuple[int, Float32Array]]:
+        """Blocks (first document, similarities of all queries to some documents, shape (Q, b)).
 
-    def to_documents(self, documents: IntArray) -> Float32Array:
-        """Similarities of all queries to chosen documents, as the blocks have them to the last bit."""
-        return self._products(unit_rows(self._places[documents] @ self._grams, self._rarity))
-
-    def _products(self, rows: sparse.csr_array) -> Float32Array:
-        return np.asarray((self.queries @ rows.T.tocsr()).toarray(), dtype=np.float32)
+        ``documents`` are those that are scored, by default all; a score is the same to the last bit in any block.
+        """
+        places = self._places if documents is None else self._places[documents]
+        for start, counts in self._counts(places, max(1, min(_DOCUMENTS, _CELLS // self.queries.shape[0]))):
+            rows = unit_rows(counts, self._rarity)
+            rows = rows.T.tocsr().T.tocsr()  # sorts each row, so that n-grams are added in one order in every block
+            scores = np.empty((self.queries.shape[0], rows.shape[0]), dtype=np.float32)
+            for first in range(0, len(scores), _QUERIES):
+                scores[first : first + _QUERIES] = gram_products(self.queries[first : first + _QUERIES], rows)
+            yield start, scores
 
 
 def _prepared(word: str) -> str:
@@ -121,23 +125,31 @@ def _best(row: Float32Array, n: int) -> IntArray:
 
 
 def _of_blocks(scorer: BlockedGrams, relevant: Sequence[Sequence[int]], n_best: int) -> Standing:
-    own = np.unique(np.fromiter(chain.from_iterable(relevant), dtype=np.int64))
-    scores = scorer.to_documents(own)  # (n, documents that are relevant to one of the queries)
-    best = np.array(
-        [row[np.searchsorted(own, docs)].max() if docs else np.nan for row, docs in zip(scores, relevant, strict=True)],
-        dtype=np.float32,
-    )
-    n = len(relevant)
+    best, n = _best_relevant(scorer, relevant), len(relevant)
     below, equal, n_documents = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), 0
-    top, places = np.zeros((n, 0), dtype=np.float32), np.zeros((n, 0), dtype=np.int64)
+    top, places = np.full((n, n_best), -np.inf, dtype=np.float32), np.zeros((n, n_best), dtype=np.int64)
     for start, block in scorer.blocks():
         n_documents += block.shape[1]
-        below += (block < best[:, None]).sum(axis=1)
-        equal += (block == best[:, None]).sum(axis=1)
-        found = np.array([_best(row, n_best) for row in block])
-        top = np.concatenate([top, np.take_along_axis(block, found, axis=1)], axis=1)
-        places = np.concatenate([places, found + start], axis=1)
-        kept = np.argsort(-top, axis=1, kind="stable")[:, :n_best]  # earlier documents stand before later ones
-        top, places = np.take_along_axis(top, kept, axis=1), np.take_along_axis(places, kept, axis=1)
+        below += np.count_nonzero(block < best[:, None], axis=1)
+        equal += np.count_nonzero(block == best[:, None], axis=1)
+        if not n_best:
+            continue
+        # Of equal scores the first document stands, so that a later one must exceed the last that does.
+        for q in np.flatnonzero(block.max(axis=1) > top[:, -1]).tolist():
+            found = _best(block[q], n_best)
+            scores, own = np.concatenate([top[q], block[q, found]]), np.concatenate([places[q], found + start])
+            kept = np.argsort(-scores, kind="stable")[:n_best]
+            top[q], places[q] = scores[kept], own[kept]
     level = np.where(np.isnan(best), np.nan, (below + 0.5 * equal) / n_documents)
-    return Standing(level, places)
+    return Standing(level, places[:, :n_documents])
+
+
+def _best_relevant(scorer: BlockedGrams, relevant: Sequence[Sequence[int]]) -> Float32Array:
+    """The greatest score of the relevant documents of each query, NaN without one, shape (n,)."""
+    owners = np.repeat(np.arange(len(relevant)), [len(own) for own in relevant])
+    documents, columns = np.unique(np.fromiter(chain.from_iterable(relevant), dtype=np.int64), return_inverse=True)
+    best = np.full(len(relevant), np.nan, dtype=np.float32)
+    for start, block in scorer.blocks(documents):
+        here = (columns >= start) & (columns < start + block.shape[1])
+        np.fmax.at(best, owners[here], block[owners[here], columns[here] - start])
+    return best

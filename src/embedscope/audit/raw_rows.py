@@ -74,31 +74,56 @@ def read_rows(
         if isinstance(records, Folder):
             refuse_columns(columns, f"a {records.format}")
             return _folder_rows(records)
-        read = mapped_rows(records, any_weight=True, columns=columns, group=group)
+        seen = _Seen(keeps_all=with_records or portion is not None)
+        read = mapped_rows(records, any_weight=True, columns=columns, group=group, see=seen.take)
         rows, notes, mapping = read.rows, read.notes, read.mapping
         if portion is not None:
             rows, taken = take_portion(rows, portion)
             notes = [taken, *notes]
+            seen.keep(rows)
         if not rows:
             raise DataFormatError("the data set has no rows, so there is nothing to look at. Give a file with rows.")
-        kept = {row.number for row in rows}
-        by_number = {number: record for number, record in read.records.items if number in kept}
         source = None
         if with_records and path is not None and path.is_file():
-            source = RecordSource(path, records.container, mapping, by_number, records.cells)
-        known: dict[str, str] = {}  # most rows state the same, or nothing
-        rest = (unread(by_number[row.number], mapping) for row in rows)
+            source = RecordSource(path, records.container, mapping, seen.records, records.cells)
         return RawRows(
             format=f"{mapping.format} {records.container}",
             row_name=records.row_name,
             rows=tuple(rows),
-            repeated_types=tuple(n for n, record in by_number.items() if _names_a_type_twice(record, mapping)),
+            repeated_types=tuple(seen.repeated_types),
             warnings=(*records.warnings, *notes),
             source=source,
-            rest=tuple(known.setdefault(one, one) for one in rest),
+            rest=tuple(seen.rest),
             columns=mapping.roles,
-            first_records=tuple(by_number[row.number] for row in rows[:N_FIRST]),
+            first_records=tuple(seen.records[row.number] for row in rows[:N_FIRST]),
         )
+
+
+class _Seen:
+    """What an audit keeps of the records beside their rows."""
+
+    def __init__(self, *, keeps_all: bool) -> None:
+        self._keeps_all = keeps_all
+        self.records: dict[int, Fields] = {}  # by number; all, or the first
+        self.rest: list[str] = []
+        self.repeated_types: list[int] = []
+        self._known: dict[str, str] = {}  # most rows state the same, or nothing
+
+    def take(self, number: int, record: Fields, mapping: ColumnMapping) -> None:
+        """Look at a record."""
+        if self._keeps_all or len(self.records) < N_FIRST:
+            self.records[number] = record
+        rest = unread(record, mapping)
+        self.rest.append(self._known.setdefault(rest, rest))
+        if _names_a_type_twice(record, mapping):
+            self.repeated_types.append(number)
+
+    def keep(self, rows: Sequence[Row]) -> None:
+        """Forget all but what belongs to ``rows``, a portion."""
+        kept = {row.number for row in rows}
+        self.rest = [rest for number, rest in zip(self.records, self.rest, strict=True) if number in kept]
+        self.records = {number: record for number, record in self.records.items() if number in kept}
+        self.repeated_types = [number for number in self.repeated_types if number in kept]
 
 
 def _names_a_type_twice(record: Fields, mapping: ColumnMapping) -> bool:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from typing import TypeAlias, overload
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from embedscope.audit.groups import Groups
 from embedscope.audit.label_scores import BlockedGrams, n_compared
 from embedscope.audit.preferences import Preferences, preferences
 from embedscope.audit.raw_rows import RawRows
-from embedscope.data.collection import Collection, Negative, Negatives, Row, build_collection, identity, identity_order
+from embedscope.data.collection import Collection, Negative, Row, build_collection, identity, identity_order
 from embedscope.diagnose.leakage import EXHAUSTIVE
 from embedscope.diagnose.near_duplicates import folded, near_duplicates
 from embedscope.diagnose.second_opinion import Scorer, lexical_scorer
@@ -49,6 +50,35 @@ class Stated:
     place: int  # among all hard negatives of the file
 
 
+Texts: TypeAlias = "tuple[str, ...] | dict[str, None]"
+"""Distinct texts in their order; of several a dict, in which one is found at once."""
+
+
+class _EveryNegative(Sequence[Stated]):
+    """The hard negatives of rows, in file order; made when they are asked for, since a million rows state millions."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+        self._ends = np.cumsum([0, *(len(row.negatives) for row in rows)])  # (R + 1,)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def __iter__(self) -> Iterator[Stated]:
+        listed = ((place, negative) for place, row in enumerate(self._rows) for negative in row.negatives)
+        return (Stated(row, negative, place) for place, (row, negative) in enumerate(listed))
+
+    @overload
+    def __getitem__(self, place: int) -> Stated: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Stated]: ...
+    def __getitem__(self, place: int | slice) -> Stated | list[Stated]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        row = int(np.searchsorted(self._ends, place, side="right")) - 1
+        return Stated(row, self._rows[row].negatives[place - int(self._ends[row])], place)
+
+
 @dataclass(frozen=True)
 class Subject:
     """The rows under audit, with what several checks need of them, computed once."""
@@ -72,12 +102,21 @@ class Subject:
         return self.raw.rest[place] if self.raw.rest else repr((self.rows[place].group, self.rows[place].metadata))
 
     @cached_property
-    def relevant(self) -> list[list[int]]:
+    def relevant(self) -> Groups:
         """Relevant documents of each query of the collection."""
         collection = self.collection
         if collection is None:
-            return []
-        return [collection.relevant[a:b].tolist() for a, b in pairwise(collection.indptr.tolist())]
+            return Groups.none()
+        return Groups(collection.relevant, collection.indptr)
+
+    @cached_property
+    def relevant_to(self) -> Groups:
+        """The queries of the collection that each document is relevant to."""
+        collection = self.collection
+        if collection is None:
+            return Groups.none()
+        queries = np.repeat(np.arange(len(collection.queries)), np.diff(collection.indptr))
+        return Groups.by(collection.relevant, queries, len(collection.documents))
 
     def refused(self, query: int) -> list[int]:
         """Hard negatives of a query of the collection."""
@@ -89,17 +128,14 @@ class Subject:
 
     def refusing(self, document: int) -> list[int]:
         """The queries of the collection that a document is a hard negative of."""
-        if self.collection is None:
-            return []
-        documents, queries = self._by_document
-        start, end = np.searchsorted(documents, [document, document + 1])
-        return list(map(int, queries[start:end]))
+        return self._refusing[document]
 
     @cached_property
-    def _by_document(self) -> tuple[IntArray, IntArray]:
-        negatives = Negatives.none() if self.collection is None else self.collection.negatives
-        order = np.argsort(negatives.documents, kind="stable")
-        return negatives.documents[order], negatives.queries[order]
+    def _refusing(self) -> Groups:
+        if self.collection is None:
+            return Groups.none()
+        negatives = self.collection.negatives
+        return Groups.by(negatives.documents, negatives.queries, len(self.collection.documents))
 
     @cached_property
     def own(self) -> Mapping[int, set[int]]:
@@ -124,17 +160,24 @@ class Subject:
         return any(keeps_value(kind.name, first, second) is False for kind in self.attributes.kinds)
 
     @cached_property
-    def stated(self) -> tuple[Stated, ...]:
+    def stated(self) -> Sequence[Stated]:
         """Every hard negative, in file order."""
-        listed = ((place, negative) for place, row in enumerate(self.rows) for negative in row.negatives)
-        return tuple(Stated(row, negative, place) for place, (row, negative) in enumerate(listed))
+        return _EveryNegative(self.rows)
 
     @cached_property
-    def relevant_texts(self) -> Mapping[str, set[str]]:
-        """Texts that any row calls relevant, by query text."""
-        found: dict[str, set[str]] = defaultdict(set)
+    def relevant_texts(self) -> Mapping[str, Texts]:
+        """Texts that any row calls relevant, by query text, each once."""
+        found: dict[str, Texts] = {}
         for row in self.rows:
-            found[identity(row.query)].update(map(identity, row.positives))
+            query = identity(row.query)
+            known = found.get(query)
+            own = tuple(map(identity, row.positives))
+            if known is None and len(own) < 2:  # as of most queries: a tenth of the memory of a set
+                found[query] = row.positives if own == row.positives else own
+                continue
+            if not isinstance(known, dict):
+                known = found[query] = dict.fromkeys(known or ())
+            known.update(dict.fromkeys(own))
         return found
 
     def positives_of(self, row: Row) -> tuple[str, ...]:
@@ -143,12 +186,24 @@ class Subject:
 
     def same_as_positive(self, row: Row, text: str) -> str | None:
         """How ``text`` is a positive of the query: "" as it stands, else words for what differs; None if it is none."""
-        relevant = self.relevant_texts[identity(row.query)]
+        query = identity(row.query)
+        relevant = self.relevant_texts[query]
         if identity(text) in relevant:
             return ""
-        if folded(text) in map(folded, relevant):
+        if isinstance(relevant, dict):
+            if query not in self._folded:
+                self._folded[query] = set(map(folded, relevant))
+            is_same = folded(text) in self._folded[query]
+        else:
+            is_same = folded(text) in map(folded, relevant)
+        if is_same:
             return " but for case, punctuation, white space or Unicode form"
         return None
+
+    @cached_property
+    def _folded(self) -> dict[str, set[str]]:
+        """The folded texts that rows call relevant to a query, where these are several and were asked for."""
+        return {}
 
     @cached_property
     def same_as_positives(self) -> tuple[str | None, ...]:
@@ -163,7 +218,7 @@ class Subject:
     @cached_property
     def clusters(self) -> IntArray:
         """Cluster of each row, shape (R,): rows that share a query or a positive are one observation."""
-        return _components({("q", identity(r.query)), *(("d", identity(p)) for p in r.positives)} for r in self.rows)
+        return _components((identity(row.query), {identity(text) for text in row.positives}) for row in self.rows)
 
     @cached_property
     def resampler(self) -> Resampler:
@@ -173,7 +228,7 @@ class Subject:
     @cached_property
     def negative_resampler(self) -> Resampler:
         """Of the hard negatives: each belongs to the cluster of its row."""
-        return self.resampler.among(np.array([one.row for one in self.stated], dtype=np.int64))
+        return self.resampler.among(np.repeat(np.arange(len(self.rows)), [len(row.negatives) for row in self.rows]))
 
     @cached_property
     def collection(self) -> Collection | None:
@@ -236,15 +291,10 @@ class Subject:
         """Place of the first row of each query of the collection, shape (Q,)."""
         if self.collection is None:
             return np.zeros(0, dtype=np.int64)
-        return np.array([self.rows_of_query[text][0] for text in self.collection.queries], dtype=np.int64)
-
-    @cached_property
-    def rows_of_query(self) -> Mapping[str, tuple[int, ...]]:
-        """Places of the rows of each distinct query."""
-        found: dict[str, list[int]] = {}
+        first: dict[str, int] = {}
         for place, row in enumerate(self.rows):
-            found.setdefault(identity(row.query), []).append(place)
-        return {text: tuple(places) for text, places in found.items()}
+            first.setdefault(identity(row.query), place)
+        return np.array([first[text] for text in self.collection.queries], dtype=np.int64)
 
 
 def merged(raw: RawRows) -> Collection:
@@ -273,16 +323,19 @@ def is_weight(weight: float) -> bool:
     return math.isfinite(weight) and weight >= 0
 
 
-def _components(keys: Iterable[set[tuple[str, str]]]) -> IntArray:
-    """Component of each set under "shares an element", numbered by first appearance; one label a set."""
-    numbers: dict[tuple[str, str], int] = {}
-    elements, ends = array("q"), array("q", [0])
-    for own in keys:
-        elements.extend([numbers.setdefault(key, len(numbers)) for key in sorted(own)])
-        ends.append(len(elements))
-    n = len(ends) - 1
-    sets = np.repeat(np.arange(n), np.diff(ends))
-    shape = (n + len(numbers), n + len(numbers))
-    graph = coo_array((np.ones(len(sets), dtype=np.int8), (sets, np.array(elements) + n)), shape=shape)
+def _components(rows: Iterable[tuple[str, set[str]]]) -> IntArray:
+    """Component of each row under "shares the query or a positive", numbered by first appearance."""
+    queries: dict[str, int] = {}
+    positives: dict[str, int] = {}
+    own_query, own_positives, ends = array("q"), array("q"), array("q", [0])
+    for query, texts in rows:
+        own_query.append(queries.setdefault(query, len(queries)))
+        own_positives.extend([positives.setdefault(text, len(positives)) for text in texts])
+        ends.append(len(own_positives))
+    n, n_queries = len(own_query), len(queries)
+    from_rows = np.concatenate([np.arange(n), np.repeat(np.arange(n), np.diff(ends))])
+    to_texts = n + np.concatenate([np.array(own_query), n_queries + np.array(own_positives)])
+    n_nodes = n + n_queries + len(positives)
+    graph = coo_array((np.ones(len(to_texts), dtype=np.int8), (from_rows, to_texts)), shape=(n_nodes, n_nodes))
     labels = connected_components(graph, directed=False)[1][:n]
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)

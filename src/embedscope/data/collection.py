@@ -179,7 +179,8 @@ def said_of_own(own: Cells, n_negatives: int = 0) -> str:
 def excerpt(text: str, limit: int = 60) -> str:
     """``text`` in quotation marks, on one line, cut to ``limit`` characters: how a text is shown in a message."""
     shown = " ".join(text[: 4 * limit].split())
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
     if len(shown) > limit or len(text) > 4 * limit:
         shown = shown[:limit].rstrip() + "…"
     return f"'{shown}'"
@@ -635,7 +636,7 @@ class _Builder:
                 f"{self._n_merged_negatives} hard negatives repeat one of the same query; each counts once, with its "
                 "greatest weight and all its types."
             )
-        contradicting = sorted(self._relevant.keys() & self._negatives.keys())
+        contradicting = sorted(pair for pair in self._relevant if pair in self._negatives)
         own_pairs = self._own_pairs()
         trivial = sorted(own_pairs & self._relevant.keys())
         if trivial:
@@ -653,9 +654,11 @@ class _Builder:
             indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
             relevant=np.array([document for _, document in pairs], dtype=np.int64),
             gains=np.array([self._relevant[pair].gain for pair in pairs], dtype=np.float64),
-            negatives=self._negative_columns(self._negatives.keys() - self._relevant.keys() - own_pairs),
+            negatives=self._negative_columns(
+                pair for pair in self._negatives if pair not in self._relevant and pair not in own_pairs
+            ),
             own=_unless_empty(Cells.of_pairs(*_columns(own), len(queries))),
-            own_negatives=self._negative_columns(self._negatives.keys() & set(own)),
+            own_negatives=self._negative_columns(pair for pair in own if pair in self._negatives),
             n_rows=n_rows,
             n_queries_available=len(queries),
             n_duplicate_queries=self.queries.n_repeats,

@@ -29,6 +29,9 @@ about programming, which have words of their own."""
 _AS_BYTE = {bytes([byte]).decode("cp1252", errors="ignore") or chr(byte): byte for byte in range(0x80, 0x100)}
 _AS_BYTE |= {chr(byte): byte for byte in range(0x80, 0x100)}
 _LATER = "[" + re.escape("".join(c for c, byte in _AS_BYTE.items() if byte < 0xC0)) + "]"
+_TRACE = re.compile(f"{_LATER}|\N{REPLACEMENT CHARACTER}")
+"""One of these stands in every text whose letters were destroyed so; most texts have none."""
+
 _SURE = re.compile(f"á[º»]{_LATER}|â[€‚„]{_LATER}|ð[Ÿ\x9f]{_LATER}{_LATER}|[\x80-\x84\x86-\x9f]")
 """UTF-8 of three and four bytes read as Windows-1252: letters with two marks, typographic signs, emoji; controls."""
 
@@ -165,6 +168,8 @@ def placeholder(text: str) -> str | None:
     stripped = text.strip()
     if _NOTHING.fullmatch(stripped):
         return stripped
+    if "{" not in stripped and "%" not in stripped:  # each kind of variable has one of them
+        return None
     found: list[str] = []
     allowed = 0
     for pattern, n_words in _VARIABLES:
@@ -192,7 +197,7 @@ def is_nfc(text: str) -> bool:
 
 def is_mojibake(text: str) -> bool:
     """Whether ``text`` holds UTF-8 that was read as Windows-1252, in whole or in part, or replacement characters."""
-    if text.isascii():
+    if text.isascii() or _TRACE.search(text) is None:
         return False
     is_sure = "\N{REPLACEMENT CHARACTER}" in text or "â€" in text or _SURE.search(text) is not None
     return is_sure or _LIKELY_PAIR.search(text) is not None or len(_PAIR.findall(text)) > 1

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,13 @@ def normalised(text: str) -> str:
 
     A text without any letter or digit stays as it is, so that two of them are not taken for the same.
     """
-    letters = unicodedata.normalize("NFKD", text.casefold()).translate(BARE)
-    return _NOT_WORD.sub(" ", letters).strip() or text
+    return " ".join(filter(None, map(_normalised, text.split()))) or text
+
+
+@lru_cache(maxsize=1 << 15)  # the words of a collection come again and again
+def _normalised(word: str) -> str:
+    letters = unicodedata.normalize("NFKD", word.casefold()).translate(BARE)
+    return _NOT_WORD.sub(" ", letters).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ BANDS, ROWS = 14, 11
 """Two texts of Jaccard similarity s are compared with probability ``1 - (1 - s^11)^14``: 0.995 at 0.9, 0.24 at 0.7."""
 
 LENGTH = 3
-_PAIRS = 1 << 15  # compared at once: a few tens of megabytes of n-grams
+_TEXTS = 1 << 14  # hashed at once: their words stay in the processor's cache
+_PAIRS = 1 << 13  # compared at once: a few tens of megabytes of n-grams
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _STEP = 0x9E3779B97F4A7C15
 
@@ -63,7 +64,10 @@ class GramSets:
             for row in range(ROWS):
                 hashes = _mixed(self._hashes + np.uint64((1 + band * ROWS + row) * _STEP % (1 << 64)))
                 of_words = np.minimum.reduceat(hashes[self._grams.indices], self._grams.indptr[:-1])
-                keys ^= np.minimum.reduceat(of_words[self._places], self._ends[:-1])
+                for start in range(0, len(self), _TEXTS):
+                    ends = self._ends[start : start + _TEXTS + 1]
+                    own = of_words[self._places[ends[0] : ends[-1]]]
+                    keys[start : start + _TEXTS] ^= np.minimum.reduceat(own, ends[:-1] - ends[0])
                 keys = _mixed(keys)  # in order: two rows that change places make another key
             yield keys
 
@@ -107,7 +111,7 @@ def pairs_within(sets: GramSets, threshold: float) -> IntArray:
             if not len(later):
                 break
             found.append(order[later] * n + order[later - lag])
-        codes = np.unique(np.concatenate(found))
+        codes = _distinct(np.concatenate(found))
     second, first = np.divmod(codes, n)
     is_near = sets.jaccard(first, second) >= threshold
     first, second = first[is_near], second[is_near]
@@ -132,13 +136,22 @@ def nearest_across(sets: GramSets, n_first: int, threshold: float) -> tuple[IntA
             if not len(ours):
                 break
             found.append(ours * n + order[start[ours] + lag] + n_first)
-        codes = np.unique(np.concatenate(found))
+        codes = _distinct(np.concatenate(found))
     first, second = np.divmod(codes, n)
     alike = sets.jaccard(first, second)
     order = np.lexsort((second, -alike, first))
     order = order[alike[order] >= threshold]
     best = order[np.unique(first[order], return_index=True)[1]]
     return first[best], second[best]
+
+
+def _distinct(codes: IntArray) -> IntArray:
+    """The different ones of some numbers of 0 or more, ascending.
+
+    ``np.unique`` may hash them, and codes of pairs fall together there: a hundred thousand take seconds.
+    """
+    codes = np.sort(codes)
+    return codes[np.diff(codes, prepend=-1) > 0]
 
 
 def _mixed(values: Keys) -> Keys:

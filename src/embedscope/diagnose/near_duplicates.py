@@ -55,15 +55,19 @@ def near_duplicates(
         yield from map(tuple, pairs[start : start + _PAIRS].tolist())
 
 
-@lru_cache(maxsize=1 << 15)  # the positives of a query are asked for once for each of its negatives
 def folded(text: str) -> str:
     """``text`` without case, punctuation, repeated white space and compatible forms; diacritics stay.
 
     Marks between two digits stay ("4-5" is not "4.5"), and so do symbols ("C++", "C#"). A text without anything else is
     kept as it is.
     """
-    compatible = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return " ".join(_MARKS.sub(" ", compatible).split()) or text
+    return " ".join(filter(None, map(_folded, text.split()))) or text
+
+
+@lru_cache(maxsize=1 << 15)  # the words of a collection come again and again; a mark between digits stands in one
+def _folded(word: str) -> str:
+    compatible = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", word).casefold())
+    return " ".join(_MARKS.sub(" ", compatible).split())
 
 
 def say_the_same(first: str, second: str, denials: Container[str] = frozenset()) -> bool:
@@ -131,7 +135,7 @@ def tells_apart(first: str, second: str, denials: Container[str] = frozenset()) 
 
 def n_denials(text: str, denials: Container[str]) -> int:
     """How many words of ``text`` are denials."""
-    return sum(word in denials for word in words(text))
+    return sum(word in denials for word in words(text)) if denials else 0
 
 
 def _all_pairs(grams: Any, threshold: float) -> Iterator[tuple[int, int]]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from embedscope.data.text_features import strip_diacritics, words
 from embedscope.diagnose.near_duplicates import n_denials
-from embedscope.measure.lexical import NGRAMS
+from embedscope.measure.lexical import NGRAMS, gram_products
 from embedscope.measure.ngrams import GramWeights, SplitTexts
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray
 
@@ -52,10 +53,11 @@ class Scorer:
 
     def blocks(self) -> Iterator[tuple[int, Float32Array]]:
         """Blocks (first query, similarities to all documents of shape (q, N))."""
-        turned, n = self.documents.T, max(1, min(_BLOCK, _CELLS // max(self.documents.shape[0], 1)))
+        n = max(1, min(_BLOCK, _CELLS // max(self.documents.shape[0], 1)))
         for start in range(0, self.queries.shape[0], n):
-            block = self.queries[start : start + n] @ turned
-            yield start, np.asarray(block.toarray() if hasattr(block, "toarray") else block, dtype=np.float32)
+            own = self.queries[start : start + n]
+            block = gram_products(own, self.documents) if issparse(own) else own @ self.documents.T
+            yield start, np.ascontiguousarray(block, dtype=np.float32)
 
 
 def lexical_scorer(queries: SplitTexts, documents: SplitTexts) -> Scorer:
@@ -72,11 +74,9 @@ def answers_as_well(query: str, positive: str, document: str, attributes: Attrib
     the document may not deny more than the positive. Where query and positive share fewer than three words, or less
     than four fifths of the query, nothing can be said: False.
     """
-    asked = _terms(query)
-    named = asked & _terms(positive)
-    single = {term for term in named if " " not in term}
-    n_asked = sum(" " not in term for term in asked)
-    if len(single) < max(_LEAST_NAMED, _LEAST_COVERED * n_asked) or not named <= _terms(document):
+    single, pairs = _named(query, positive)
+    listed = _bare_words(document) if single else []
+    if not single or not (single.issubset(listed) and pairs.issubset(pairwise(listed))):
         return False
     if denies_more(document, positive, attributes) or attributes.conflicts(query, document):
         return False
@@ -90,8 +90,20 @@ def denies_more(document: str, positive: str, attributes: AttributeReader) -> bo
     return n_denials(document, attributes.denials) > n_denials(positive, attributes.denials)
 
 
-@lru_cache(maxsize=1 << 10)  # a query and its positives are asked for once for each document beside them
-def _terms(text: str) -> frozenset[str]:
-    """Words without diacritics, and pairs of neighbours."""
-    listed = [strip_diacritics(word) for word in words(text)]
-    return frozenset((*listed, *(f"{a} {b}" for a, b in pairwise(listed))))
+@lru_cache(maxsize=1 << 10)  # a query and its positive are asked for once for each document beside them
+def _named(query: str, positive: str) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+    """The words, and the pairs of neighbours, that both texts have; none where they are too few to say anything."""
+    asked, stated = _bare_words(query), _bare_words(positive)
+    single = frozenset(asked).intersection(stated)
+    if len(single) < max(_LEAST_NAMED, _LEAST_COVERED * len(set(asked))):
+        return frozenset(), frozenset()
+    return single, frozenset(pairwise(asked)).intersection(pairwise(stated))
+
+
+def _bare_words(text: str) -> list[str]:
+    return list(chain.from_iterable(map(_bare_words_in, text.split())))
+
+
+@lru_cache(maxsize=1 << 15)  # the words of a collection come again and again
+def _bare_words_in(piece: str) -> tuple[str, ...]:
+    return tuple(map(strip_diacritics, words(piece)))

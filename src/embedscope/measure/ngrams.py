@@ -22,6 +22,14 @@ Grams = dict[str, int]
 """Columns of n-grams."""
 
 
+class _Numbered(dict[str, int]):
+    """Words with their numbers, in the order in which they are first asked for."""
+
+    def __missing__(self, word: str) -> int:
+        self[word] = number = len(self)
+        return number
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SplitTexts:
     """Texts cut at blanks, once for all the kinds of n-grams that are counted of them."""
@@ -32,12 +40,12 @@ class SplitTexts:
     @classmethod
     def of(cls, texts: Iterable[str]) -> SplitTexts:
         """``texts`` cut."""
-        words: dict[str, int] = {}
+        words = _Numbered()
         places, ends = array("i"), array("q", [0])  # numbers and not lists of them: of a million texts a tenth
         for text in texts:
-            places.extend([words.setdefault(word, len(words)) for word in text.split()])
+            places.extend(map(words.__getitem__, text.split()))
             ends.append(len(places))
-        return cls(list(words), _of_ends(np.array(places, dtype=np.int32), np.array(ends), len(words)))
+        return cls(list(words), _of_ends(np.asarray(places, dtype=np.int32), np.array(ends), len(words)))
 
     @property
     def alone(self) -> SplitTexts:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from embedscope.data.collection import Negative, Row
@@ -20,20 +21,27 @@ Slot = tuple[str, int | None]
 """Where a text stands in a record: the field, and the place in its list; None where the field is one text."""
 
 
+_NOTHING_UNREAD = json.dumps([{}, []])
+
+
 @dataclass(frozen=True, slots=True)
 class MappedRows:
-    """Rows, the records that they are, what each column is, and warnings for the person."""
+    """Rows, what each column is, and warnings for the person."""
 
     rows: list[Row]
-    records: Records
     mapping: ColumnMapping
     notes: list[str]
 
 
 def mapped_rows(
-    records: Records, *, any_weight: bool = False, columns: Sequence[str] = (), group: str | None = None
+    records: Records,
+    *,
+    any_weight: bool = False,
+    columns: Sequence[str] = (),
+    group: str | None = None,
+    see: Callable[[int, Fields, ColumnMapping], None] | None = None,
 ) -> MappedRows:
-    """The rows that records are.
+    """The rows that records are; ``records`` are empty afterwards, since both would take twice the memory.
 
     Parameters
     ----------
@@ -41,6 +49,8 @@ def mapped_rows(
         Read a weight that is not a number as NaN instead of refusing it.
     columns, group
         As :func:`~embedscope.data.readers.read_collection` takes them.
+    see : callable, optional
+        Is shown the number and the fields of each record and what its columns are, once its row is read.
 
     Returns
     -------
@@ -55,9 +65,15 @@ def mapped_rows(
         If ``columns`` or ``group`` name a column that is not there.
     """
     mapping, records, notes = find_mapping(records, columns=columns, group=group)
-    rows = [_row(number, record, mapping, records.row_name, any_weight) for number, record in records.items]
+    n_texts = 0
     if mapping.label is not None:
         n_texts = sum(len(list(_slots(record, mapping.positive))) for _, record in records.items)
+    rows = []
+    for number, record in _let_go(records.items):
+        rows.append(_row(number, record, mapping, records.row_name, any_weight))
+        if see is not None:
+            see(number, record, mapping)
+    if mapping.label is not None:
         n_none = n_texts - sum(len(row.positives) for row in rows)
         notes.append(
             f"'{mapping.label}' labels {n_texts:,} texts: "
@@ -67,7 +83,14 @@ def mapped_rows(
                 else "none with 0, so all of them are relevant."
             )
         )
-    return MappedRows(rows, records, mapping, notes)
+    return MappedRows(rows, mapping, notes)
+
+
+def _let_go(items: list[tuple[int, Fields]]) -> Iterator[tuple[int, Fields]]:
+    """The items in their order, each taken from the list before the next."""
+    items.reverse()
+    while items:
+        yield items.pop()
 
 
 def text_slots(record: Fields, mapping: ColumnMapping, place: str) -> tuple[list[Slot], list[Slot], list[float]]:
@@ -96,6 +119,8 @@ def unread(record: Fields, mapping: ColumnMapping) -> str:
     more = [own for item in items if (own := {k: v for k, v in item.items() if k not in known})]
     read = {mapping.query, *mapping.texts, *mapping.ids}
     rest = {field: value for field, value in record.items() if field not in read}
+    if not (rest or more):
+        return _NOTHING_UNREAD
     return json.dumps([rest, more], ensure_ascii=False, sort_keys=True, default=str)
 
 
@@ -162,21 +187,26 @@ def _wrong_type(place: str, field: str, expected: str, came: object) -> DataForm
     return DataFormatError(f"{place}, field '{field}': expected {expected}, came {kind_of(came)}. Correct the row.")
 
 
-def _item(record: Fields, slot: Slot, place: str) -> tuple[Any, str]:
-    """What stands in a slot, and the place in words."""
+def _item(record: Fields, slot: Slot) -> Any:
+    """What stands in a slot."""
     field, index = slot
-    if index is None:
-        return record[field], f"{place}, field '{field}'"
-    return record[field][index], f"{place}, field '{field}', item {index + 1}"
+    return record[field] if index is None else record[field][index]
+
+
+def _at(slot: Slot, place: str) -> str:
+    """A slot in words."""
+    field, index = slot
+    return f"{place}, field '{field}'" + ("" if index is None else f", item {index + 1}")
 
 
 def _positive(record: Fields, slot: Slot, place: str) -> str:
     """A text, or an object with its title and text."""
-    item, at = _item(record, slot, place)
+    item = _item(record, slot)
     if isinstance(item, str):
         return item
     if is_null(item):
         return ""
+    at = _at(slot, place)
     if isinstance(item, dict) and slot[1] is not None:
         return _object_text(item, at)
     expected = "a string or a list of strings" if slot[1] is None else "a string"
@@ -185,9 +215,10 @@ def _positive(record: Fields, slot: Slot, place: str) -> str:
 
 def _negative(record: Fields, slot: Slot, place: str, any_weight: bool) -> Negative:
     """A text, or an object with its title, text, type and weight."""
-    item, at = _item(record, slot, place)
+    item = _item(record, slot)
     if isinstance(item, str) or is_null(item):
         return Negative(item if isinstance(item, str) else "")
+    at = _at(slot, place)
     if isinstance(item, dict) and slot[1] is not None:
         _required(item, "text", at)
         weight = _weight(item.get("weight"), at, any_weight)
@@ -210,7 +241,13 @@ def _types(value: object, place: str) -> tuple[str, ...]:
     for item in listed:
         if not isinstance(item, str):
             raise _wrong_type(place, "type", "strings only", item)
-    return tuple(dict.fromkeys(filter(None, (item.strip() for item in listed))))
+    return _one_for_all(tuple(dict.fromkeys(filter(None, (item.strip() for item in listed)))))
+
+
+@lru_cache(maxsize=1 << 10)
+def _one_for_all(types: tuple[str, ...]) -> tuple[str, ...]:
+    """One tuple for all that are equal: a million rows name a handful of types."""
+    return types
 
 
 def _weight(value: object, place: str, any_weight: bool) -> float:

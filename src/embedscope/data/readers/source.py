@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from sys import intern
+from typing import Any, BinaryIO
 
 from embedscope.data.collection import excerpt
 from embedscope.data.readers.compressed import open_bytes
@@ -26,8 +27,16 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 BINARY_TABLES = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")  # Parquet, an Arrow file, an Arrow stream
 _CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_DECODER = json.JSONDecoder(object_pairs_hook=distinct_keys)
+
 _CUT_LITERAL = re.compile(r"\s*(-|t|tr|tru|f|fa|fal|fals|n|nu|nul|N|Na)?\s*\Z")
+
+
+def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of ``pairs``; equal keys are one string, since a million lines repeat them."""
+    return distinct_keys([(intern(name), value) for name, value in pairs])
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_fields)
 
 
 @contextmanager
