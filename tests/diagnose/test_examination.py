@@ -132,7 +132,8 @@ def shouted(
     settings = SETTINGS.with_options(explain=0)
     query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
     ranked = rank(collection, embeddings, query_set, settings)
-    embedded = systems.Embedded(embeddings, model=cast(Model, SimpleNamespace(query_prompt="")))
+    without_texts = SimpleNamespace(query_prompt="", document_prompt="", encoder=SimpleNamespace(fingerprint="shouts"))
+    embedded = systems.Embedded(embeddings, model=cast(Model, without_texts))
     scored = pipeline.measure(collection, embedded, ranked, settings)
     return pipeline.diagnose(scored, collection, embedded, ranked, settings)
 

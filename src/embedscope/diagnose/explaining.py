@@ -196,6 +196,8 @@ def affordable(
     The first limit is counted in characters and the same on every machine; seconds follow from the rate at which the
     encoder reads (`encoding_rate`), and are enough for one failure.
     """
+    from embedscope.models.cache import EmbeddingStore
+
     max_length = model.facts.max_length
     cost: Callable[[Sequence[str]], int] = lambda texts: sum(reading_cost(text, max_length) for text in texts)  # noqa: E731
     of_documents = cost(ranked.document_table.texts)
