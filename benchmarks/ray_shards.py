@@ -11,13 +11,14 @@ three reports must be equal.
 from __future__ import annotations
 
 import json
-import os
-import signal
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from embedscope.cli.main import main as embedscope
 from embedscope.data.sample import sample_path
@@ -95,31 +96,15 @@ def evaluate(where: Path, *more: str) -> Run:
 
 
 def kill_a_worker(killed: list[int]) -> None:
-    """Wait until a worker of ours scores a shard, then end its process the hard way (Linux: Ray names it in /proc)."""
+    """Wait until a worker of ours scores a shard, then end its process the hard way."""
     while not killed:
-        for process in descendants():
-            try:
-                is_at_work = Path(f"/proc/{process}/cmdline").read_bytes().startswith(b"ray::_score_shard")
-            except OSError:
-                continue
-            if is_at_work and not killed:
-                os.kill(process, signal.SIGKILL)
-                killed.append(process)
+        for process in psutil.Process().children(recursive=True):  # other Ray sessions of the machine are not ours
+            with suppress(psutil.Error):
+                is_at_work = "".join(process.cmdline()[:1]).startswith("ray::_score_shard")  # Ray writes the task there
+                if is_at_work and not killed:
+                    process.kill()
+                    killed.append(process.pid)
         time.sleep(0.002)
-
-
-def descendants() -> set[int]:
-    """Processes that this one has started, and those that they have: other Ray sessions of the machine are not ours."""
-    parents = {}
-    for place in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(place.parent.name)] = int(place.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-    found = {os.getpid()}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
 
 
 if __name__ == "__main__":

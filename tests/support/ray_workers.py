@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 
+import psutil
 import pytest
 
 
@@ -23,29 +21,13 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-def descendants() -> set[int]:
-    """Processes that this one has started, and those that they have: other Ray sessions of the machine are not ours."""
-    parents = {}
-    for place in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(place.parent.name)] = int(place.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-    found = {os.getpid()}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
-
-
-def workers_at(task: str) -> list[int]:
+def workers_at(task: str) -> list[psutil.Process]:
     """Our processes that run a Ray task of this name now: Ray writes it where the command line stands."""
     found = []
-    for process in descendants():
-        try:
-            if Path(f"/proc/{process}/cmdline").read_bytes().startswith(f"ray::{task}".encode()):
+    for process in psutil.Process().children(recursive=True):  # other Ray sessions of the machine are not ours
+        with suppress(psutil.Error):
+            if "".join(process.cmdline()[:1]).startswith(f"ray::{task}"):
                 found.append(process)
-        except OSError:
-            continue
     return found
 
 
@@ -58,8 +40,8 @@ def one_worker_killed(task: str) -> Iterator[list[int]]:
     def kill() -> None:
         while not killed and not stop.is_set():
             for process in workers_at(task)[:1]:
-                os.kill(process, signal.SIGKILL)
-                killed.append(process)
+                process.kill()
+                killed.append(process.pid)
             time.sleep(0.01)
 
     killer = threading.Thread(target=kill)
