@@ -1,4 +1,4 @@
-"""Where the time of ``visualize`` goes: a flame graph of a run on 500 queries whose vectors are cached.
+"""Where the time of ``visualize`` goes: a flame graph of a run on 500 queries whose vectors are cached, and no result.
 
 py-spy samples every thread that works, 200 times a second; its raw record becomes one small SVG (no script, no path of
 this machine) in ``docs/images``, and its shares go into ``recorded/flame_graphs.json``, which the page of benchmarks
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -43,6 +43,9 @@ MACHINERY = ("importlib", "runpy", "threading.py", "concurrent/futures", "cli/ar
 
 WAITING = ("wait", "_wait_for_tstate_lock", "select", "_worker")
 """Innermost functions of a thread that waits; py-spy counts some of them as work."""
+
+STEPS = {"embedscope/diagnose/explaining.py": "words that decide"}
+"""Files of a step that counts as one, whatever it calls."""
 
 FRAME = re.compile(r"^(?P<name>.*) \((?P<file>.*?)(:\d+)?\)$")
 
@@ -79,7 +82,7 @@ def shares(raw: str) -> list[tuple[str, float]]:
     """What the samples were spent in, the largest share first; they add up to 1.
 
     A stack counts as ``imports`` where it imports a module, as ``machine code of Numba`` where it compiles or loads it,
-    else as the package of embedscope that is innermost on it.
+    as a step of ``STEPS`` within that, else as the package of embedscope that is innermost on it.
     """
     counts: Counter[str] = Counter()
     for frames, n in stacks(raw):
@@ -89,6 +92,8 @@ def shares(raw: str) -> list[tuple[str, float]]:
             counts["imports"] += n
         elif any(file.startswith("numba/") for file in files):
             counts["machine code of Numba"] += n
+        elif steps := [STEPS[file] for file in files if file in STEPS]:
+            counts[steps[0]] += n
         else:
             counts[own[-1] if own else "other"] += n
     total = counts.total()
@@ -156,6 +161,7 @@ def record(n_queries: int, n_rows: int) -> tuple[str, float]:
         words += ["--data", str(first_rows(n_rows, folder)), "--max-samples", str(n_queries), "--seed", "1", "--quiet"]
         command = [sys.executable, *words, "--output", str(folder / "out")]
         environment = {**os.environ, "EMBEDSCOPE_CACHE": str(folder / "cache"), "HF_HUB_OFFLINE": "1"}
+        environment["EMBEDSCOPE_RESULTS_LIMIT"] = "0"  # vectors are kept, and nothing that was computed from them
 
         def run(*before: str) -> float:
             start = processor_seconds()
@@ -164,9 +170,19 @@ def record(n_queries: int, n_rows: int) -> tuple[str, float]:
 
         run()  # encodes, and compiles what is not compiled yet
         seconds = run()
-        spy = [str(Path(sys.executable).parent / "py-spy"), "record", "--rate", str(RATE), "--format", "raw"]
-        run(*spy, "--output", str(folder / "raw.txt"), "--")
+        run(*spying(folder / "raw.txt"))
         return (folder / "raw.txt").read_text(encoding="utf-8"), seconds
+
+
+def spying(file: Path) -> list[str]:
+    """The words before a command that have py-spy write its raw record into ``file``."""
+    spy = [str(Path(sys.executable).parent / "py-spy"), "record", "--rate", str(RATE), "--format", "raw"]
+    return [*spy, "--output", str(file), "--"]
+
+
+def said(found: Sequence[tuple[str, float]], n: int = 5) -> str:
+    """The ``n`` largest shares, as a page says them."""
+    return ", ".join(f"{label} {share:.0%}" for label, share in found[:n])
 
 
 def processor_seconds() -> float:
