@@ -5,7 +5,8 @@ with the number of queries fixed, and one over queries with the number of docume
 are processor seconds of the process and its children, which a busy neighbour moves less than it moves a clock; peak
 resident memory; and the bytes of page and Parquet files. What one run keeps on disk no other finds. A series ends where
 the next size, going by the last two, would take more than ``--limit-s`` longer than its first: start and imports, ten
-seconds and more of some commands, do not count. With the default all series together take about 20 minutes.
+seconds and more of some commands, do not count. The fourth size, which a fit needs, may take four times as long. With
+the default all series together take about 20 minutes.
 
 The exponent p is that of ``a + b n^p`` with a, b >= 0 over the upper two decades: for each p of a grid, a and b are
 fitted by non-negative least squares of the relative errors, and the p with the smallest error is taken; ``a`` is what
@@ -47,6 +48,9 @@ SLACK = 0.2
 
 LEAST_SIZES = 4
 """Sizes from which an exponent is fitted: a curve of three numbers goes through any three points."""
+
+NEEDED = 4
+"""How many times its limit a run may take while too few sizes are there to fit an exponent."""
 
 SEEN = 1.5
 """Growth is seen where the largest size costs this many times the smallest."""
@@ -146,7 +150,8 @@ def grown(series: Series, work: Work, *, largest: int, limit_s: float) -> Grown:
     """The runs of a series, each said as it comes."""
     runs: list[Measured] = []
     for n in series.sizes(largest):
-        if len(runs) > 1 and predicted_s(runs, n) - runs[0].processor_s > limit_s:
+        most = limit_s if len(runs) >= LEAST_SIZES else NEEDED * limit_s
+        if len(runs) > 1 and predicted_s(runs, n) - runs[0].processor_s > most:
             break
         size = Size(series.fixed, n) if series.grows == "queries" else Size(n, series.fixed)
         runs.append(measured(n, series.words(work, size), work.output))
