@@ -38,7 +38,7 @@ from scipy.stats import ttest_ind
 from embedscope.data.readers import read_collection
 from embedscope.data.sample import sample_path
 from embedscope.measure.lexical import lexical_values
-from embedscope.measure.ngrams import GramWeights, SplitTexts
+from embedscope.measure.ngrams import SplitTexts
 from embedscope.measure.scoring import rank_values
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import unit_rows
@@ -79,8 +79,8 @@ def pairs() -> list[Pair]:
     groups = clusters_from_judgments(judgments.indptr, judgments.documents, judgments.n_documents)
     queries, documents = SplitTexts.of(data.queries), SplitTexts.of(data.documents)
     lexical = lexical_values(queries, documents, judgments, METRICS, tolerance=TIE_TOLERANCE).of
-    weights = GramWeights(documents, (2, 4))
-    of_queries, of_documents = weights.rows(queries), weights.documents
+    weights = documents.weights((2, 4))
+    of_queries, of_documents = weights.rows(queries), weights.documents[:]
     projected, shape = [], (of_documents.shape[1], PROJECTED)
     common = np.random.default_rng(0).standard_normal(shape)
     for seed in (1, 2):

@@ -3,8 +3,10 @@
 Each command runs in a process of its own on made texts and vectors (`growth_data.py`): a series of sizes over documents
 with the number of queries fixed, and one over queries with the number of documents fixed, two sizes a decade. Counted
 are processor seconds of the process and its children, which a busy neighbour moves less than it moves a clock; peak
-resident memory; and the bytes of page and Parquet files. A series ends where the next size, going by the last two,
-would take more than ``--limit-s``.
+resident memory; and the bytes of page and Parquet files. What one run keeps on disk no other finds. A series ends where
+the next size, going by the last two, would take more than ``--limit-s`` longer than its first: start and imports, ten
+seconds and more of some commands, do not count. The fourth size, which a fit needs, may take four times as long. With
+the default all series together take about 20 minutes.
 
 The exponent p is that of ``a + b n^p`` with a, b >= 0 over the upper two decades: for each p of a grid, a and b are
 fitted by non-negative least squares of the relative errors, and the p with the smallest error is taken; ``a`` is what
@@ -12,7 +14,7 @@ does not grow (start, imports, the side that is fixed). It takes four sizes. Whe
 the smallest, the fixed cost covers the growth, and the exponent is 0. n log n has the exponent 1 + 1 / ln n, 1.07 to
 1.15 here, and timings spread: n log n is kept up to 1 + ``SLACK``.
 
-    python benchmarks/growth.py --page docs/growth.md                    # minutes; the plot is written beside it
+    python benchmarks/growth.py --page docs/growth.md                    # 20 minutes; the plot is written beside it
     python benchmarks/growth.py --long --page docs/growth.md             # up to 10,000,000 documents in shards
     python benchmarks/growth.py --only evaluate audit --limit-s 30
     python benchmarks/growth.py --from benchmarks/recorded/growth.json --page docs/growth.md    # draws it again
@@ -23,6 +25,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -45,6 +48,9 @@ SLACK = 0.2
 
 LEAST_SIZES = 4
 """Sizes from which an exponent is fitted: a curve of three numbers goes through any three points."""
+
+NEEDED = 4
+"""How many times its limit a run may take while too few sizes are there to fit an exponent."""
 
 SEEN = 1.5
 """Growth is seen where the largest size costs this many times the smallest."""
@@ -144,7 +150,8 @@ def grown(series: Series, work: Work, *, largest: int, limit_s: float) -> Grown:
     """The runs of a series, each said as it comes."""
     runs: list[Measured] = []
     for n in series.sizes(largest):
-        if len(runs) > 1 and predicted_s(runs, n) > limit_s:
+        most = limit_s if len(runs) >= LEAST_SIZES else NEEDED * limit_s
+        if len(runs) > 1 and predicted_s(runs, n) - runs[0].processor_s > most:
             break
         size = Size(series.fixed, n) if series.grows == "queries" else Size(n, series.fixed)
         runs.append(measured(n, series.words(work, size), work.output))
@@ -186,8 +193,11 @@ print(json.dumps([usage.ru_utime + usage.ru_stime, wall_s, usage.ru_maxrss * uni
 
 
 def measured(n: int, words: Sequence[str], output: Path) -> Measured:
-    """One run of the command line in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", LAUNCHER, *words], capture_output=True, text=True, check=False)
+    """One run of the command line in a process of its own, with nothing kept from earlier ones."""
+    with tempfile.TemporaryDirectory(prefix="embedscope-growth-kept-") as kept:
+        environment = {**os.environ, "EMBEDSCOPE_CACHE": kept}
+        launched = [sys.executable, "-c", LAUNCHER, *words]
+        done = subprocess.run(launched, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(words)}\n{done.stderr}")
     processor_s, wall_s, peak_bytes = json.loads(done.stdout)
@@ -246,7 +256,9 @@ def described() -> list[str]:
 def main() -> None:
     parser = argument_parser(__doc__, repeats=1)
     parser.add_argument("--only", nargs="+", choices=sorted({series.command for series in SERIES}), metavar="COMMAND")
-    parser.add_argument("--limit-s", type=float, default=10.0, help="processor seconds of a run (default: %(default)s)")
+    parser.add_argument(
+        "--limit-s", type=float, default=25.0, help="processor seconds of a run beyond the first (default: %(default)s)"
+    )
     parser.add_argument("--largest", type=float, default=1e9, help="size at which every series ends")
     parser.add_argument("--long", action="store_true", help="runs of up to 10 minutes each")
     parser.add_argument("--table", type=Path, metavar="FILE", help="write every run to FILE as JSON")

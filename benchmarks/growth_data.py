@@ -73,8 +73,8 @@ class Work:
     def train(self, size: Size) -> list[str]:
         model, place = self._model(), self.folder / "output"
         shutil.rmtree(place, ignore_errors=True)
-        words = ["--data", str(self._rows(size)), "--base-model", str(model), "--pooling", "mean"]
-        return ["train", *words, "--output-dir", str(place), "--epochs", "2", "--no-cache", "--quiet"]
+        words = ["--data", str(self._rows(size)), "--base-model", str(model), "--pooling", "mean", "--d-out", str(DIM)]
+        return ["train", *words, "--output-dir", str(place), "--epochs", "2", "--quiet"]
 
     def parity(self, size: Size) -> list[str]:
         model = str(self._model())

@@ -16,7 +16,7 @@ INTRODUCTION = """\
 
 How the time and the memory of every command grow. Written by `python benchmarks/growth.py --page docs/growth.md`: made
 texts of 11 words, vectors of 64 numbers, each command in a process of its own. Times are processor seconds of all its
-threads and children; memory is the highest that is resident. Each series goes on as long as a run stays within a limit.
+threads and children; memory is the highest that is resident. A series goes on while its limit allows.
 
 The exponent p is that of `a + b n^p`, fitted over the upper two decades by least squares of the relative errors, where
 a, b >= 0 and `a` is what does not grow: start, imports, the side that is fixed. 0 means that the largest size costs

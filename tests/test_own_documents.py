@@ -18,7 +18,7 @@ from embedscope.data.readers import read_collection
 from embedscope.diagnose.failing_rows import failing_rows
 from embedscope.log import SILENT
 from embedscope.measure.bm25 import BM25Index
-from embedscope.measure.lexical import lexical_score_blocks
+from embedscope.measure.lexical import GramScores
 from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.ngrams import SplitTexts
 from embedscope.measure.query_set import QuerySet
@@ -112,7 +112,7 @@ def test_ranks_and_baselines_are_those_without_the_own_document(found: Diagnosed
         expected = reciprocal_ranks(model.queries @ model.documents.T, data).mean()
         assert getattr(found.metrics["MRR"], metric) == pytest.approx(expected, abs=1e-6)
     texts = SplitTexts.of(data.queries), SplitTexts.of(data.documents)
-    letters = np.concatenate([block for _, block in lexical_score_blocks(*texts)])
+    ((_, _, letters),) = GramScores(*texts).blocks()
     words = np.concatenate([block for _, block in BM25Index(texts[1]).score_blocks(texts[0])])
     lexical = {"n-grams": reciprocal_ranks(letters, data).mean(), "BM25": reciprocal_ranks(words, data).mean()}
     for name, expected in lexical.items():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
-from embedscope.measure.lexical import LexicalValues, lexical_score_blocks, lexical_values
+from embedscope.measure import lexical, ngrams
+from embedscope.measure.lexical import GramScores, LexicalValues, lexical_values
 from embedscope.measure.ngrams import SplitTexts
 from embedscope.metrics.judgments import Judgments
 
@@ -14,25 +16,56 @@ DOCUMENTS = ["quiet room near the market", "phòng trọ quận 10 giá 5tr5", "
 QUERIES = ["phong q10 5tr5", "phòng trọ 5tr5", "a quiet room", "house", "zzz ###"]
 
 
-def scores(block: int) -> np.ndarray:
-    parts = list(lexical_score_blocks(SplitTexts.of(QUERIES), SplitTexts.of(DOCUMENTS), block=block))
-    assert [start for start, _ in parts] == list(range(0, len(QUERIES), block))
-    return np.concatenate([part for _, part in parts])
+def scores(n_entries: int = 1 << 20) -> np.ndarray:
+    """All scores, each shown once."""
+    found = np.full((len(QUERIES), len(DOCUMENTS)), np.nan, dtype=np.float32)
+    for query, document, block in grams().blocks(n_entries):
+        place = np.s_[query : query + block.shape[0], document : document + block.shape[1]]
+        assert np.isnan(found[place]).all()
+        found[place] = block
+    return found
+
+
+def grams() -> GramScores:
+    return GramScores(SplitTexts.of(QUERIES), SplitTexts.of(DOCUMENTS))
 
 
 def test_scores_are_cosines_of_n_gram_weights_fitted_on_the_documents() -> None:
     vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
     by_document = vectorizer.fit_transform(DOCUMENTS)
     expected = cosine_similarity(vectorizer.transform(QUERIES), by_document)
-    np.testing.assert_allclose(scores(256), expected, atol=1e-6)
+    np.testing.assert_allclose(scores(), expected, atol=1e-6)
 
 
-def test_blocks_change_nothing() -> None:
-    np.testing.assert_array_equal(scores(2), scores(256))
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = scores()
+    for n_queries, n_entries in ((2, 1 << 20), (128, 1), (1, 1)):
+        monkeypatch.setattr(lexical, "_QUERIES", n_queries)
+        np.testing.assert_array_equal(scores(n_entries), whole)
+
+
+def test_scores_of_pairs_are_those_of_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    queries, documents = np.divmod(np.arange(len(QUERIES) * len(DOCUMENTS)), len(DOCUMENTS))
+    monkeypatch.setattr(lexical, "_PAIRS", 3)
+    np.testing.assert_array_equal(grams().pairs(queries, documents), scores()[queries, documents])
+
+
+def test_rows_that_are_not_kept_change_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = Judgments.from_lists([[1], [1], [0], [2], [3]], n_documents=4)
+
+    def values() -> np.ndarray:
+        texts = SplitTexts.of(QUERIES), SplitTexts.of(DOCUMENTS)
+        return lexical_values(*texts, judged, ["MRR"], tolerance=0.0).of["n-grams"]["MRR"]
+
+    kept = values()
+    monkeypatch.setattr(ngrams, "_KEPT", 0)
+    for n_entries in (1 << 20, 50):
+        monkeypatch.setattr(ngrams, "_ENTRIES", n_entries)
+        np.testing.assert_array_equal(values(), kept)
 
 
 def test_a_query_without_a_known_n_gram_scores_zero_everywhere() -> None:
-    assert not scores(256)[-1].any()
+    assert not scores()[-1].any()
 
 
 def test_the_values_of_the_n_grams_are_those_of_its_scores_with_ties_in_expectation() -> None:

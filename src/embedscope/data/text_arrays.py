@@ -15,8 +15,8 @@ import numpy.typing as npt
 from embedscope.data.text_features import is_character
 from embedscope.protocols import BoolArray, IntArray
 
-BLOCK = 1 << 22
-"""Characters that are looked at together: so many need some hundred megabytes."""
+BLOCK = 1 << 18
+"""Characters that are looked at together: so many need some twenty megabytes."""
 
 _WORD, _CHARACTER, _MARK = 1, 2, 4
 _LETTER, _DIGIT, _POINT = 1, 2, 3

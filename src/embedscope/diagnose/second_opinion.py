@@ -18,7 +18,7 @@ from scipy.sparse import issparse
 from embedscope.data.text_features import strip_diacritics, words
 from embedscope.diagnose.near_duplicates import n_denials
 from embedscope.measure.lexical import NGRAMS, gram_products
-from embedscope.measure.ngrams import GramWeights, SplitTexts
+from embedscope.measure.ngrams import SplitTexts
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray
 
 LEXICAL = "character n-grams"
@@ -39,7 +39,7 @@ class Scorer:
 
     name: str
     queries: Any  # (Q, terms), rows whose inner products are the scores; sparse or dense
-    documents: Any  # (N, terms)
+    documents: Any  # (N, terms), as they are or as `DocumentRows`
 
     def pairs(self, query_rows: IntArray, document_rows: IntArray) -> Float64Array:
         """Similarity of chosen pairs, shape (P,)."""
@@ -53,16 +53,16 @@ class Scorer:
 
     def blocks(self) -> Iterator[tuple[int, Float32Array]]:
         """Blocks (first query, similarities to all documents of shape (q, N))."""
-        n = max(1, min(_BLOCK, _CELLS // max(self.documents.shape[0], 1)))
+        documents, n = self.documents[:], max(1, min(_BLOCK, _CELLS // max(self.documents.shape[0], 1)))
         for start in range(0, self.queries.shape[0], n):
             own = self.queries[start : start + n]
-            block = gram_products(own, self.documents) if issparse(own) else own @ self.documents.T
+            block = gram_products(own, documents) if issparse(own) else own @ documents.T
             yield start, np.ascontiguousarray(block, dtype=np.float32)
 
 
 def lexical_scorer(queries: SplitTexts, documents: SplitTexts) -> Scorer:
     """TF-IDF cosine over character n-grams of texts without diacritics: the lexical baseline, blind to accents."""
-    weights = GramWeights(documents, NGRAMS, lambda word: strip_diacritics(word).casefold())
+    weights = documents.weights(NGRAMS, lambda word: strip_diacritics(word).casefold())
     return Scorer(LEXICAL, weights.rows(queries), weights.documents)
 
 

@@ -40,8 +40,8 @@ K1, B = 1.2, 0.75
 """The defaults of Lucene, which search engines run with."""
 
 _BLOCK = 128
-_BLOCK_CELLS = 1 << 25
-"""Scores that are held at a time, 256 MB in float64."""
+_BLOCK_CELLS = 1 << 21
+"""Scores that are held at a time, 16 MB in float64."""
 
 
 def tokens(text: str) -> list[str]:

@@ -8,35 +8,53 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from embedscope.measure.bm25 import BM25Index, queries_a_block
-from embedscope.measure.ngrams import GramWeights, SplitTexts
-from embedscope.measure.scoring import block_values
+from embedscope.measure.bm25 import BM25Index
+from embedscope.measure.ngrams import SplitTexts
+from embedscope.measure.scoring import block_values, cell_values
 from embedscope.metrics.judgments import Judgments
-from embedscope.protocols import Float32Array, Float64Array, FloatArray
+from embedscope.protocols import Float32Array, Float64Array, IntArray
 
 NGRAMS = (2, 4)
 """Lengths of the character n-grams (inside word boundaries): short enough for q10, 5tr5 and words without accents."""
 
+_QUERIES = 128  # multiplied at once: the n-grams that they ask for, dense, stay in the processor's cache
+_PAIRS = 128
 _DECIDES = "MRR"
 _DECIMALS = 12
 """To which two means are equal: beyond, they depend on the order of the queries."""
 
 
-def lexical_score_blocks(
-    queries: SplitTexts, documents: SplitTexts, *, block: int = 128
-) -> Iterator[tuple[int, Float32Array]]:
-    """Blocks (first query, scores of shape (q, N)) of TF-IDF cosine similarity over character n-grams.
+class GramScores:
+    """TF-IDF cosine similarity of queries and documents over character n-grams.
 
     Sublinear term frequency, smoothed inverse document frequency fitted on the documents alone (as a search engine
-    would have it), rows of unit length (Salton & Buckley 1988). A text without any n-gram scores 0 everywhere.
-
-    ``block`` is how many queries a block has at most; of many documents it has fewer (`queries_a_block`).
+    would have it), rows of unit length (Salton & Buckley 1988). A text without any n-gram scores 0 everywhere. The rows
+    of the queries are held, those of the documents made a block at a time.
     """
-    weights = GramWeights(documents, NGRAMS)
-    by_query = weights.rows(queries)  # (Q, terms)
-    block = queries_a_block(len(documents), most=block)
-    for start in range(0, len(queries), block):
-        yield start, np.ascontiguousarray(gram_products(by_query[start : start + block], weights.documents))
+
+    def __init__(self, queries: SplitTexts, documents: SplitTexts) -> None:
+        weights = documents.weights(NGRAMS)
+        self._queries, self._documents = weights.rows(queries), weights.documents
+
+    def pairs(self, query_rows: IntArray, document_rows: IntArray) -> Float64Array:
+        """Scores of chosen pairs, shape (P,), to the last bit those of the blocks; quick where queries are sorted."""
+        scores = np.zeros(len(query_rows))
+        for start in range(0, len(scores), _PAIRS):
+            own = slice(start, start + _PAIRS)
+            queries, rows = np.unique(query_rows[own], return_inverse=True)
+            documents, columns = np.unique(document_rows[own], return_inverse=True)
+            scores[own] = gram_products(self._queries[queries], self._documents[documents])[rows, columns]
+        return scores
+
+    def blocks(self, n_entries: int | None = None) -> Iterator[tuple[int, int, Float32Array]]:
+        """Blocks (first query, first document, scores of shape (q, n)), all queries of a block of documents first.
+
+        ``n_entries`` as for `DocumentRows.blocks`.
+        """
+        for start, rows in self._documents.blocks(n_entries):
+            for first in range(0, self._queries.shape[0], _QUERIES):
+                products = gram_products(self._queries[first : first + _QUERIES], rows)
+                yield first, start, np.ascontiguousarray(products)
 
 
 def gram_products(queries: sparse.csr_array, documents: sparse.csr_array) -> Float32Array:
@@ -89,9 +107,10 @@ def lexical_values(
     A document that shares nothing with a query scores 0, and all such documents tie. ``with_bm25`` is False where BM25
     itself is judged or is the reference.
     """
-    blocks: dict[str, Iterator[tuple[int, FloatArray]]] = {"n-grams": lexical_score_blocks(queries, documents)}
+    grams = GramScores(queries, documents)
+    pair_scores = grams.pairs(judgments.query_of_pair, judgments.documents)
+    values = {"n-grams": cell_values(grams.blocks(), pair_scores, judgments, measures, tolerance=tolerance)}
     if with_bm25:
-        blocks["BM25"] = BM25Index(documents).score_blocks(queries)
-    return LexicalValues(
-        {name: block_values(own, judgments, measures, tolerance=tolerance) for name, own in blocks.items()}
-    )
+        blocks = BM25Index(documents).score_blocks(queries)
+        values["BM25"] = block_values(blocks, judgments, measures, tolerance=tolerance)
+    return LexicalValues(values)

@@ -199,6 +199,26 @@ def block_values(
     return {name: np.concatenate([part[name] for part in parts]) for name in measures}
 
 
+def cell_values(
+    blocks: Iterable[tuple[int, int, FloatArray]],
+    pair_scores: Float64Array,
+    judgments: Judgments,
+    measures: Sequence[str],
+    *,
+    tolerance: float,
+) -> dict[str, Float64Array]:
+    """The same from blocks (first query, first document, scores of shape (q, n)) in any order, which are changed.
+
+    ``pair_scores`` are the scores of the relevant pairs, shape (P,).
+    """
+    ties = TieAccumulator(judgments, pair_scores, tolerance)
+    for query_start, document_start, block in blocks:
+        if judgments.excluded is not None:
+            block[cells_in(judgments.excluded, block, query_start, document_start)] = -np.inf
+        ties.update(block, query_start, document_start)
+    return values_of(measures, judgments, pair_scores, ties.result())
+
+
 def values_of(
     measures: Sequence[str],
     judgments: Judgments,
