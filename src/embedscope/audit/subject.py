@@ -21,7 +21,7 @@ from embedscope.audit.raw_rows import RawRows
 from embedscope.data.collection import Collection, Negative, Row, build_collection, identity, identity_order
 from embedscope.diagnose.leakage import EXHAUSTIVE
 from embedscope.diagnose.near_duplicates import folded, near_duplicates
-from embedscope.diagnose.second_opinion import Scorer, lexical_scorer
+from embedscope.diagnose.second_opinion import Scorer, lexical_scorer, telling_positives
 from embedscope.errors import InputError
 from embedscope.kept import NOTHING_KEPT, KeptResults
 from embedscope.measure.ngrams import SplitTexts
@@ -126,12 +126,9 @@ class Subject:
         start, end = np.searchsorted(negatives.queries, [query, query + 1])
         return list(map(int, negatives.documents[start:end]))
 
-    def refusing(self, document: int) -> list[int]:
-        """The queries of the collection that a document is a hard negative of."""
-        return self._refusing[document]
-
     @cached_property
-    def _refusing(self) -> Groups:
+    def refusing(self) -> Groups:
+        """The queries of the collection that each document is a hard negative of."""
         if self.collection is None:
             return Groups.none()
         negatives = self.collection.negatives
@@ -180,9 +177,25 @@ class Subject:
             known.update(dict.fromkeys(own))
         return found
 
-    def positives_of(self, row: Row) -> tuple[str, ...]:
+    def positives_of(self, row: Row) -> Iterable[str]:
         """The positives of a row; those of its query where the row states none, as one under the label 0 does."""
-        return row.positives or tuple(sorted(self.relevant_texts[identity(row.query)]))
+        return row.positives or self.relevant_texts[identity(row.query)]
+
+    def telling_positives(self, row: Row) -> tuple[str, ...]:
+        """Of :meth:`positives_of` one for all that ask the same of a negative.
+
+        A query may have as many positives as rows under the label 0, each of which would be compared with all of them.
+        """
+        if row.positives:
+            return row.positives
+        query = identity(row.query)
+        if query not in self._telling:
+            self._telling[query] = telling_positives(query, self.relevant_texts[query], self.attributes)
+        return self._telling[query]
+
+    @cached_property
+    def _telling(self) -> dict[str, tuple[str, ...]]:
+        return {}
 
     def same_as_positive(self, row: Row, text: str) -> str | None:
         """How ``text`` is a positive of the query: "" as it stands, else words for what differs; None if it is none."""

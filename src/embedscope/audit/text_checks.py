@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -37,10 +36,13 @@ def texts_of(row: Row) -> Iterator[tuple[str, str]]:
 
 
 def _hits(subject: Subject, is_broken: Callable[[str], bool]) -> Iterator[Hit]:
+    def say(unit: int) -> str:
+        place, text = next((place, text) for place, text in texts_of(subject.rows[unit]) if is_broken(text))
+        return f"{place} {excerpt(text, 90)}"
+
     for unit, row in enumerate(subject.rows):
-        bad = [(place, text) for place, text in texts_of(row) if is_broken(text)]
-        if bad:
-            yield hit(subject, unit, f"{bad[0][0]} {excerpt(bad[0][1], 90)}")
+        if any(is_broken(text) for _, text in texts_of(row)):
+            yield hit(subject, unit, say)
 
 
 _KINDS: tuple[tuple[str, Callable[[str], bool], Severity, str, str], ...] = (
@@ -103,22 +105,29 @@ def _over_long(subject: Subject) -> Iterator[Fault]:
 
 
 def _duplicate_rows(subject: Subject) -> Iterator[Fault]:
-    hashes = [hash(row_key(row)) for row in subject.rows]  # keys of a million rows would take a gigabyte
-    uses = Counter(hashes)
+    hashes = np.fromiter((hash(row_key(row)) for row in subject.rows), dtype=np.int64)  # keys would take a gigabyte
+    _, places, uses = np.unique(hashes, return_inverse=True, return_counts=True)
     first: dict[object, int] = {}
     whole: set[object] = set()
     same, other = [], []
-    for unit, row in enumerate(subject.rows):
-        if uses[hashes[unit]] == 1:
-            continue
+    earlier: dict[int, int] = {}
+
+    def like(unit: int) -> str:
+        place = earlier[unit]
+        return f"{subject.raw.row_name} {int(subject.numbers[place])}: {excerpt(subject.rows[place].query)}"
+
+    for unit in np.flatnonzero(uses[places] > 1).tolist():
+        row = subject.rows[unit]
         key = row_key(row)
         full = (key, full_key(row, subject.rest_of(unit)))
         if key in first:
-            earlier = f"{subject.raw.row_name} {int(subject.numbers[first[key]])}: {excerpt(row.query)}"
+            earlier[unit] = first[key]
             if full in whole:
-                same.append(hit(subject, unit, f"the same as {earlier}"))
+                same.append(hit(subject, unit, lambda unit: f"the same as {like(unit)}"))
             else:
-                other.append(hit(subject, unit, f"the texts of {earlier}, with other weights or columns"))
+                other.append(
+                    hit(subject, unit, lambda unit: f"the texts of {like(unit)}, with other weights or columns")
+                )
         first.setdefault(key, unit)
         whole.add(full)
     if same or other:
