@@ -49,7 +49,8 @@ class BlockedGrams:
     def __init__(self, queries: Sequence[str], documents: Sequence[str]) -> None:
         grams: Grams = {}
         split = SplitTexts.of(documents)
-        self._places = split.places.astype(np.int8)  # ones
+        ones = np.ones(split.places.nnz, dtype=np.int8)  # a fifth of the memory of float32, with the places as they are
+        self._places = sparse.csr_array((ones, split.places.indices, split.places.indptr), shape=split.places.shape)
         self._grams = gram_counts(split.alone, NGRAMS, grams, _prepared)
         self._rarity = rarity(self._n_with(len(grams)), len(documents))
         asked = SplitTexts.of(queries)

@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from embedscope.audit.groups import Groups
 from embedscope.audit.label_scores import BlockedGrams, n_compared
 from embedscope.audit.preferences import Preferences, preferences
-from embedscope.audit.raw_rows import RawRows
+from embedscope.audit.raw_rows import RawRows, without_collector
 from embedscope.data.collection import Collection, Negative, Row, build_collection, identity, identity_order
 from embedscope.diagnose.leakage import EXHAUSTIVE
 from embedscope.diagnose.near_duplicates import folded, near_duplicates
@@ -291,6 +291,11 @@ class Subject:
             return BlockedGrams([queries[q] for q in self.compared], documents)
         return lexical_scorer(SplitTexts.of(queries), SplitTexts.of(documents))
 
+    def forget_scores(self) -> None:
+        """Let go of the n-grams that :attr:`lexical` and :attr:`scorer` hold, once nothing asks for them."""
+        for name in ("lexical", "scorer"):
+            self.__dict__.pop(name, None)
+
     @cached_property
     def preferences(self) -> Preferences | None:
         """What the base model says of every hard negative; None without one."""
@@ -322,7 +327,10 @@ def merged(raw: RawRows) -> Collection:
     """
     extra = {f"extra {place}": text for place, text in enumerate(raw.extra_documents)}
     weighable = map(_weighable, raw.rows)
-    return build_collection(weighable, format=raw.format, drop_empty=True, row_name=raw.row_name, extra_documents=extra)
+    with without_collector():
+        return build_collection(
+            weighable, format=raw.format, drop_empty=True, row_name=raw.row_name, extra_documents=extra
+        )
 
 
 def _weighable(row: Row) -> Row:
