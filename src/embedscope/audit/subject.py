@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias, overload
+from itertools import count
+from typing import NamedTuple, TypeAlias, overload
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -41,8 +42,7 @@ class SecondOpinion:
     documents: Float32Array  # (N, dim)
 
 
-@dataclass(frozen=True, slots=True)
-class Stated:
+class Stated(NamedTuple):
     """A hard negative with its row (place) in the file."""
 
     row: int
@@ -65,8 +65,10 @@ class _EveryNegative(Sequence[Stated]):
         return int(self._ends[-1])
 
     def __iter__(self) -> Iterator[Stated]:
-        listed = ((place, negative) for place, row in enumerate(self._rows) for negative in row.negatives)
-        return (Stated(row, negative, place) for place, (row, negative) in enumerate(listed))
+        places = count()
+        return (
+            Stated(place, negative, next(places)) for place, row in enumerate(self._rows) for negative in row.negatives
+        )
 
     @overload
     def __getitem__(self, place: int) -> Stated: ...

@@ -17,8 +17,7 @@ from embedscope.result.formatting import count
 def check_texts(subject: Subject) -> Iterator[Fault]:
     """Each kind of broken text that occurs, and rows that are stated twice."""
     n = len(subject.rows)
-    for code, is_broken, severity, what, action in _KINDS:
-        hits = list(_hits(subject, is_broken))
+    for (code, _, severity, what, action), hits in zip(_KINDS, _broken(subject), strict=True):
         if hits:
             title = f"{count(len(hits), 'row has', 'rows have')} {what} (of {n:,})"
             yield fault(subject, code, title, severity, hits, action=action)
@@ -35,14 +34,28 @@ def texts_of(row: Row) -> Iterator[tuple[str, str]]:
         yield "hard negative", negative.text
 
 
-def _hits(subject: Subject, is_broken: Callable[[str], bool]) -> Iterator[Hit]:
+def _broken(subject: Subject) -> list[list[Hit]]:
+    """The rows with a text that is broken, of each kind."""
+    found: list[list[Hit]] = [[] for _ in _KINDS]
+    kinds = [
+        (is_broken, _first(subject, is_broken), hits) for (_, is_broken, *_), hits in zip(_KINDS, found, strict=True)
+    ]
+    for unit, row in enumerate(subject.rows):
+        texts = [row.query, *row.positives, *[negative.text for negative in row.negatives]]
+        for is_broken, say, hits in kinds:
+            if any(map(is_broken, texts)):
+                hits.append(hit(subject, unit, say))
+    return found
+
+
+def _first(subject: Subject, is_broken: Callable[[str], bool]) -> Callable[[int], str]:
+    """Shows the first broken text of a row."""
+
     def say(unit: int) -> str:
         place, text = next((place, text) for place, text in texts_of(subject.rows[unit]) if is_broken(text))
         return f"{place} {excerpt(text, 90)}"
 
-    for unit, row in enumerate(subject.rows):
-        if any(is_broken(text) for _, text in texts_of(row)):
-            yield hit(subject, unit, say)
+    return say
 
 
 _KINDS: tuple[tuple[str, Callable[[str], bool], Severity, str, str], ...] = (
