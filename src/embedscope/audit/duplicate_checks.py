@@ -57,6 +57,7 @@ class _Labels:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         self._families: dict[int, set[int]] = {}
+        self._of_labels: dict[tuple[int, ...], set[int]] = {}
 
     def is_relevant_beside(self, i: int, j: int) -> bool:
         """Whether some query has both among its relevant documents."""
@@ -74,7 +75,9 @@ class _Labels:
         """The relevant documents of every query that labels the document."""
         if document not in self._families:
             queries = (*self._subject.relevant_to[document], *self._subject.refusing[document])
-            self._families[document] = {d for q in queries for d in self._subject.relevant[q]}
+            if queries not in self._of_labels:  # documents of one query share its family
+                self._of_labels[queries] = {d for q in queries for d in self._subject.relevant[q]}
+            self._families[document] = self._of_labels[queries]
         return self._families[document]
 
 

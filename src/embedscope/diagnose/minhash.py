@@ -110,9 +110,10 @@ def pairs_within(sets: GramSets, threshold: float) -> IntArray:
 
     for start in range(0, BANDS, _BANDS):
         for codes in in_threads(proposed, range(start, min(start + _BANDS, BANDS))):
+            # A text may have been closed since they were proposed: left out, whatever the number of threads.
             codes = np.setdiff1d(codes[is_open[codes // n]], seen, assume_unique=True)
             second, first = np.divmod(codes, n)
-            seen = _distinct(np.concatenate([seen, codes]))
+            seen = np.sort(np.concatenate([seen, codes]), kind="stable")  # merges what is sorted
             near = np.concatenate([near, codes[sets.jaccard(first, second) >= threshold]])
             is_open = np.bincount(near // n, minlength=n) < MOST_PARTNERS  # else: texts all alike, enough of them
     second, first = np.divmod(np.sort(near), n)
