@@ -59,7 +59,7 @@ def audit(subject: Subject, *, train: tuple[str, Collection] | None = None) -> A
     checks = (check_texts, check_weights, check_labels, check_attributes, check_shortcut)
     faults = [fault for check in checks for fault in check(subject)]
     second_opinion = None if subject.scorer is None else subject.scorer.name
-    subject.forget_scores()  # the search for near duplicates has n-grams of its own
+    subject.forget_labels()  # the search for near duplicates has n-grams of its own
     faults += check_duplicates(subject)
     leakage = None
     if train is not None:

@@ -293,9 +293,9 @@ class Subject:
             return BlockedGrams([queries[q] for q in self.compared], documents)
         return lexical_scorer(SplitTexts.of(queries), SplitTexts.of(documents))
 
-    def forget_scores(self) -> None:
-        """Let go of the n-grams that :attr:`lexical` and :attr:`scorer` hold, once nothing asks for them."""
-        for name in ("lexical", "scorer"):
+    def forget_labels(self) -> None:
+        """Let go of what only the checks of labels ask for, much of the memory; it is made again where it is asked."""
+        for name in ("lexical", "scorer", "relevant_texts", "same_as_positives", "negative_resampler", "_folded"):
             self.__dict__.pop(name, None)
 
     @cached_property

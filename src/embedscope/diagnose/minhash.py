@@ -30,7 +30,7 @@ BANDS, ROWS = 14, 11
 """Two texts of Jaccard similarity s are compared with probability ``1 - (1 - s^11)^14``: 0.995 at 0.9, 0.24 at 0.7."""
 
 LENGTH = 3
-_BANDS = 4  # computed at once where there are as many cores: each takes some 30 bytes a text
+_BANDS = 2  # computed at once: each takes some 30 bytes a text, and 8 a pair
 _TEXTS = 1 << 14  # hashed at once: their words stay in the processor's cache
 _PAIRS = 1 << 13  # compared at once: a few tens of megabytes of n-grams
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -111,9 +111,13 @@ def pairs_within(sets: GramSets, threshold: float) -> IntArray:
     for start in range(0, BANDS, _BANDS):
         for codes in in_threads(proposed, range(start, min(start + _BANDS, BANDS))):
             # A text may have been closed since they were proposed: left out, whatever the number of threads.
-            codes = np.setdiff1d(codes[is_open[codes // n]], seen, assume_unique=True)
+            codes = codes[is_open[codes // n]]
+            places = np.searchsorted(seen, codes)
+            codes = codes[seen.take(places, mode="clip") != codes] if len(seen) else codes
+            del places
+            seen = np.concatenate([seen, codes])
+            seen.sort(kind="stable")  # merges what is sorted
             second, first = np.divmod(codes, n)
-            seen = np.sort(np.concatenate([seen, codes]), kind="stable")  # merges what is sorted
             near = np.concatenate([near, codes[sets.jaccard(first, second) >= threshold]])
             is_open = np.bincount(near // n, minlength=n) < MOST_PARTNERS  # else: texts all alike, enough of them
     second, first = np.divmod(np.sort(near), n)
@@ -133,7 +137,9 @@ def _in_buckets(keys: Keys, is_open: BoolArray) -> IntArray:
         if not len(later):
             break
         found.append(order[later] * n + order[later - lag])
-    return np.sort(np.concatenate(found))
+    codes = np.concatenate(found)
+    codes.sort()
+    return codes
 
 
 def nearest_across(sets: GramSets, n_first: int, threshold: float) -> tuple[IntArray, IntArray]:
