@@ -46,3 +46,15 @@ def test_a_command_that_needs_a_model_names_the_extra_and_writes_nothing(
     assert f"needs the package '{package.replace('_', '-')}'" in said
     assert said.endswith(f"Install it with: {install_command('models')}\n")
     assert list(Path.cwd().iterdir()) == []
+
+
+def test_encoding_on_ray_without_ray_names_the_extra_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_out("ray", monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["shard", "--checkpoint", "owner/name", "--data", TEST, "--engine", "ray", "--output", "run"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("embedscope: --engine ray needs the package 'ray'")
+    assert said.endswith(f"Install it with: {install_command('ray')}\n")
+    assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,7 @@ from tests.support.scene import run
 
 from embedscope.errors import InvalidOptionError
 from embedscope.metrics.kernels import MIN_CELLS
+from embedscope.scale import plan_lines
 from embedscope.scale.plan_totals import Prices, encoding_seconds, machines_within, total
 from embedscope.scale.planning import Corpus, Rates, one_gpu, one_machine, several_nodes
 from embedscope.scale.ray_encoder import PARTS_A_CALL
@@ -167,6 +168,34 @@ def test_a_quantity_that_cannot_be_read_is_refused_in_one_message(
     done = run(capsys, *good, *words)
     assert done.status == 2
     assert f"not '{words[1]}'" in done.err or f"'{words[1]}' is" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--memory", "5MB"), "the smallest plan needs"),
+        (("--most-judgments", "11"), "10 documents (--documents) and 20 relevant pairs (--judgments)"),
+        (("--judgments", "201"), "make 200 pairs at most"),
+        (("--dim", "1000000"), "at most 16,384 dimensions"),
+        (("--weights", "ema"), "no model is measured without --checkpoint"),
+        (("--checkpoint", "nowhere.pt"), "There is no checkpoint 'nowhere.pt'"),
+        (("--checkpoint", "owner/name", "--encode-rate", "5"), "Leave one of them out"),
+        (("--checkpoint", "owner/name", "--model", "m"), "only an endpoint"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused_before_anything_is_measured(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_lines, "measure_rates", lambda *_: pytest.fail("measured"))
+    done = run(capsys, "plan", "--documents", "10", "--queries", "20", "--dim", "8", *words)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+
+
+def test_an_option_that_has_to_be_there_shows_no_default(capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(capsys, "plan", "--help").out
+    assert "(default: 1)" not in said
+    assert "(default: float16)" in said
 
 
 def test_rates_are_measured_and_positive() -> None:

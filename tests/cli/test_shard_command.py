@@ -218,6 +218,8 @@ def test_options_that_do_not_fit_are_refused_and_nothing_is_written(
 
 
 THREE = ("--queries", "q", "--documents", "d", "--judgments", "j")
+NOBODY = "s3://bucket/new?endpoint_override=127.0.0.1:9&scheme=http&region=eu-north-1"
+"""A store at a port of this machine at which nobody listens."""
 
 
 @pytest.mark.parametrize(
@@ -231,7 +233,17 @@ THREE = ("--queries", "q", "--documents", "d", "--judgments", "j")
             ["--data", "test.json", "--embeddings", "vectors.npz", "--output", "new", "--engine", "ray"],
             "no --checkpoint",
         ),
-        (["--queries", "q", "--documents", "d", "--judgments", "j", "--output", "new"], "cannot be read"),
+        ([*THREE, "--output", "new"], "'j' cannot be read: there is no such file or folder. Expected a Parquet file"),
+        (["--queries", "q", "--documents", "d", "--judgments", "test.json", "--output", "new"], "Expected a Parquet"),
+        (
+            ["--data", "test.json", "--embeddings", "vectors.npz", "--output", NOBODY],
+            "Check bucket, region and endpoint",
+        ),
+        (
+            ["--data", "test.json", "--embeddings", "vectors.npz", "--output", "new", "--parquet", NOBODY],
+            "Check bucket, region and endpoint",
+        ),
+        (["--data", "test.json", "--embeddings", "vectors.npz", "--output", "xx://b/c"], "Expected a local path, or"),
         ([*THREE, "--output", "new", "--engine", "ray"], "--engine ray encodes texts, and there is no --checkpoint"),
         ([*THREE, "--output", "new", "--device", "cuda"], "--device would change nothing"),
         ([*THREE, "--output", "new", "--drop-empty"], "--drop-empty would change nothing"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array
 
 from embedscope.kept.content import Digests, NoContentError
 from embedscope.protocols import NO_ATTRIBUTES, Role
@@ -26,7 +26,8 @@ VALUES: dict[str, Any] = {
     "float64": np.zeros(2), "its shape": np.zeros((2, 1)), "integers": np.zeros(2, np.int64),
     "truths": np.zeros(2, np.bool_), "an estimate": Estimate(1.0), "another": Estimate(2.0),
     "a pattern": re.compile("a"), "with flags": re.compile("a", re.IGNORECASE), "rows": csr_array(np.eye(2)),
-    "other rows": csr_array(np.ones((2, 2))), "reads nothing": NO_ATTRIBUTES, "a function": decode,
+    "other rows": csr_array(np.ones((2, 2))), "columns": csc_array(np.eye(2)),
+    "reads nothing": NO_ATTRIBUTES, "a function": decode,
 }  # fmt: skip
 
 

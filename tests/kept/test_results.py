@@ -203,6 +203,24 @@ def test_a_folder_that_cannot_be_used_is_told_once_and_costs_only_what_was_kept(
     assert "Set EMBEDSCOPE_CACHE" in warnings[0]
 
 
+def test_a_folder_that_may_only_be_read_is_told_once_and_goes_on_being_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    KeptResults(tmp_path).value("text", str, (1,), lambda: "kept")
+
+    def refused(*_: Any) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(results_module, "write_whole", refused)
+    warnings: list[str] = []
+    kept = KeptResults(tmp_path, warn=warnings.append)
+    for answer in ("one", "two"):
+        assert kept.value("text", str, (2,), lambda answer=answer: answer) == answer
+    assert kept.value("text", str, (1,), never) == "kept"
+    assert len(warnings) == 1
+    assert "(Read-only file system): what is there is used" in warnings[0]
+
+
 def test_a_file_that_another_process_removes_meanwhile_is_no_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

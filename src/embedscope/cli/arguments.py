@@ -84,7 +84,9 @@ class Command:
                 )
             return
         is_positional = name in self.positional
-        said = _help(known, None if is_positional else default, self.helps.get(name))  # the word has to be there
+        own = self.helps.get(name)
+        has_default = not is_positional and name not in self.required  # else the word has to be there
+        said = _help(known, default, own) if has_default else own or known.help
         more: dict[str, Any] = {"default": argparse.SUPPRESS, "help": said}
         if known.choices:
             more["choices"] = known.choices

@@ -20,7 +20,7 @@ _LARGE, _MANY = 1 << 16, 256
 """Bytes of an array and members of a tuple from which their digest is remembered."""
 
 _OWN = "embedscope."
-_ROW_STARTS = ("data", "indices", "indptr")  # what a sparse array of rows is made of
+_ROW_STARTS = ("data", "indices", "indptr")  # what a sparse array of rows, or of columns, is made of
 
 
 class NoContentError(EmbedscopeError):
@@ -80,7 +80,8 @@ class Digests:
         if isinstance(value, Enum):
             return self._of_parts(_name(type(value)), (value.name,))
         if all(hasattr(value, part) for part in _ROW_STARTS):
-            return self._of_parts(b"rows", (value.shape, *(getattr(value, part) for part in _ROW_STARTS)))
+            form = getattr(value, "format", "csr")  # the same three arrays by columns are another matrix
+            return self._of_parts(b"rows", (form, value.shape, *(getattr(value, part) for part in _ROW_STARTS)))
         return _of_program(value)
 
     def _of_parts(self, name: bytes, parts: Any) -> bytes:

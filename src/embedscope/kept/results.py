@@ -65,6 +65,7 @@ class KeptResults:
         self._folder = (default_directory() if directory is None else directory) / "results"
         self._warn = warn
         self._limit = _limit() if is_enabled else 0
+        self._is_read_only = False  # so far the folder has refused nothing
         self._digests = Digests()
         self._n_bytes: int | None = None  # in the folder; None before the first is written
         self.taken: dict[str, None] = {}  # kinds of results that were found, in the order in which they were asked for
@@ -122,7 +123,8 @@ class KeptResults:
             self._warn(f"'{path}' is not whole ({error}) and is made again.")
             return None
         except OSError as error:
-            self._disable(error)
+            self._limit = 0
+            self._tell_refusal(error, "everything is computed")
             return None
         with suppress(OSError):  # a folder that may only be read still serves
             os.utime(path)  # it was used last
@@ -132,7 +134,7 @@ class KeptResults:
 
     def keep(self, kind: Any, key: str | None, value: Any) -> None:
         """Keep ``value`` of type ``kind``, which is not None, under ``key``, if what is written can be read again."""
-        if key is None or not self.is_enabled:
+        if key is None or not self.is_enabled or self._is_read_only:
             return
         try:
             packed = pack(value, key)
@@ -145,7 +147,8 @@ class KeptResults:
             write_whole(self._folder / f"{key}{_SUFFIX}", lambda temporary: temporary.write_bytes(packed))
             self._trim(len(packed))
         except (OSError, OutputError) as error:
-            self._disable(error)
+            self._is_read_only = True
+            self._tell_refusal(error, "what is there is used, and the rest is computed")
 
     def tell(self, say: Callable[[str], object]) -> None:
         """One line that says what was taken from earlier runs; nothing where nothing was."""
@@ -175,12 +178,11 @@ class KeptResults:
                         facts = entry.stat()
                         yield facts.st_mtime_ns, facts.st_size, Path(entry.path)
 
-    def _disable(self, error: OSError | OutputError) -> None:
-        self._limit = 0
+    def _tell_refusal(self, error: OSError | OutputError, what_follows: str) -> None:
         reason = getattr(error.__cause__ or error, "strerror", None) or error
         self._warn(
-            f"Results cannot be kept in '{self._folder}' ({reason}); everything is computed. Set EMBEDSCOPE_CACHE to "
-            f"a folder that can be written to."
+            f"Results cannot be kept in '{self._folder}' ({reason}): {what_follows}. Set EMBEDSCOPE_CACHE to a folder "
+            f"that can be written to."
         )
 
 

@@ -110,12 +110,13 @@ def engine_of(chosen: EngineSettings) -> Engine:
         If an option of a cluster is stated and none is asked for, or the least number of workers is above the greatest.
     """
     if chosen.engine is not EngineName.RAY:
-        require_unused("they are for --engine ray, which was not asked for", (chosen, RAY))
+        require_unused("no cluster works without --engine ray", (chosen, RAY))
         return score_shards
     fewest, most = chosen.ray_min_workers, chosen.ray_max_workers
     if fewest is not None and most is not None and fewest > most:
         raise InvalidOptionError(
-            f"--ray-min-workers is {fewest} and --ray-max-workers {most}; expected no more at least than at most."
+            f"--ray-min-workers is {fewest} and --ray-max-workers {most}; expected a least number that is not above "
+            f"the greatest."
         )
     return RayEngine(chosen.ray_address, fewest, most)
 

@@ -20,7 +20,7 @@ from embedscope.data.collection import identity, is_itself
 from embedscope.errors import DataFormatError, InputError, OutputError
 from embedscope.metrics.judgments import Cells
 from embedscope.protocols import Float32Array, Float64Array, IntArray
-from embedscope.scale.remote_storage import Place, open_place, place_to_write, resolve
+from embedscope.scale.remote_storage import CHECK_STORE, Place, is_remote, names_taken, place_to_write, resolve
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -301,15 +301,11 @@ def writing_corpus(where: Place, *, dtype: str = "float32") -> Iterator[CorpusWr
     OutputError
         If one of the datasets is there already, or the folder cannot be written.
     """
-    from pyarrow import fs
-
-    found = open_place(where)
-    for info in found.get_file_info(["queries", "documents", "judgments"]):
-        if info.type != fs.FileType.NotFound:
-            raise OutputError(
-                f"'{where}' holds '{info.path}' already, and files of two datasets must not mix. Remove it, or choose "
-                f"another --parquet."
-            )
+    for name in names_taken(where, ["queries", "documents", "judgments"]):
+        raise OutputError(
+            f"'{where}' holds '{name}' already, and files of two datasets must not mix. Remove it, or choose another "
+            f"--parquet."
+        )
     with place_to_write(where) as folder:
         writer = CorpusWriter(folder, dtype)
         yield writer
@@ -323,8 +319,15 @@ def _open(where: str) -> Any:
     files, path = resolve(where)
     try:
         return dataset.dataset(path, filesystem=files, format="parquet")
+    except FileNotFoundError as error:
+        raise InputError(
+            f"'{where}' cannot be read: there is no such file or folder. Expected a Parquet file, or a folder of them."
+        ) from error
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"'{where}' cannot be read as a Parquet file or folder: {error}") from error
+        is_store = is_remote(where) and not isinstance(error, pa.ArrowException)
+        todo = f"{CHECK_STORE}." if is_store else "Expected a Parquet file, or a folder of them."
+        reason = str(error).rstrip(".")
+        raise InputError(f"'{where}' cannot be read as a Parquet file or folder: {reason}. {todo}") from error
 
 
 def _tables(where: str, dataset: Any, columns: Sequence[str]) -> Iterator[Any]:

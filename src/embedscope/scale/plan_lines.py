@@ -10,16 +10,31 @@ from pathlib import Path
 from typing import Any
 
 from embedscope.data.sample import sample_path
+from embedscope.errors import InvalidOptionError
 from embedscope.log import Log
+from embedscope.metrics.threads import n_threads
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import load_model
-from embedscope.scale.memory import MemoryPlan
+from embedscope.scale.memory import MemoryPlan, plan_memory
 from embedscope.scale.plan_totals import Prices, Total, encoding_seconds, machines_within, total, writing_seconds
-from embedscope.scale.planning import Corpus, Cost, Rates, measure_rates, one_gpu, one_machine, several_nodes
-from embedscope.settings import ModelSettings, PlanSettings, Settings
+from embedscope.scale.planning import (
+    LONGEST_VECTOR,
+    Corpus,
+    Cost,
+    Rates,
+    measure_rates,
+    one_gpu,
+    one_machine,
+    several_nodes,
+)
+from embedscope.settings import ModelSettings, PlanSettings, Settings, require_unused
+from embedscope.systems import require_encoder, require_there
 from embedscope.units import format_bytes, format_count, format_seconds
 
 _PROBE_TEXTS = 96
+
+_READING = ("model", "base_model", "head_module", "activation", "weights")
+"""How the model is read whose speed is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +126,17 @@ class Plan:
 
 
 def plan(settings: Settings, options: PlanSettings, log: Log) -> Plan:
-    """Measure this machine and extrapolate."""
+    """Measure this machine and extrapolate.
+
+    Raises
+    ------
+    InvalidOptionError
+        Before anything is measured, if no corpus has these numbers, vectors are too long to be measured, ``--memory``
+        is less than the smallest plan needs, or an option would change nothing.
+    CheckpointError
+        If the model whose speed is to be measured cannot be read.
+    """
+    _require_plannable(settings, options)
     corpus = Corpus(
         n_documents=options.documents,
         n_queries=options.queries,
@@ -120,6 +145,7 @@ def plan(settings: Settings, options: PlanSettings, log: Log) -> Plan:
         n_judgments=options.judgments,
         most_judgments=options.most_judgments,
     )
+    plan_memory(corpus.size(), options.memory, n_threads=n_threads())
     log.step("Measuring this machine")
     rates = measure_rates(options.dim, options.dtype, options.queries)
     machine, memory = one_machine(corpus, rates, options.memory)
@@ -137,6 +163,34 @@ def plan(settings: Settings, options: PlanSettings, log: Log) -> Plan:
     totals = [total(corpus, cost, encoding.get(cost.name), rates, prices, n) for n, cost in numbers]
     estimates = [machine, gpu, *clusters.values()]
     return Plan(corpus, rates, estimates, memory, encoding, totals, options.hours, within)
+
+
+def _require_plannable(settings: Settings, options: PlanSettings) -> None:
+    """Raise an InvalidOptionError or a CheckpointError for what `plan` cannot be told of."""
+    pairs, most = options.judgments or options.queries, options.most_judgments
+    if pairs > options.documents * options.queries:
+        raise InvalidOptionError(
+            f"--judgments is {pairs:,}; {options.queries:,} queries and {options.documents:,} documents make "
+            f"{options.documents * options.queries:,} pairs at most."
+        )
+    possible = min(options.documents, pairs)
+    if most is not None and most > possible:
+        raise InvalidOptionError(
+            f"--most-judgments is {most:,}; of {options.documents:,} documents (--documents) and {pairs:,} relevant "
+            f"pairs (--judgments) one query can have {possible:,} at most."
+        )
+    if options.dim > LONGEST_VECTOR:
+        raise InvalidOptionError(
+            f"--dim is {options.dim:,}; the rates of vectors of at most {LONGEST_VECTOR:,} dimensions are measured."
+        )
+    checkpoint = settings.model.checkpoint
+    if checkpoint is None:
+        require_unused("no model is measured without --checkpoint", (settings.model, _READING))
+        return
+    if options.encode_rate is not None:
+        raise InvalidOptionError("--encode-rate states what --checkpoint would be measured for. Leave one of them out.")
+    require_encoder([checkpoint], settings)
+    require_there([checkpoint], settings)
 
 
 def _encode_rate(model: ModelSettings, options: PlanSettings, log: Log) -> float | None:

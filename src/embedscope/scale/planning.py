@@ -42,6 +42,9 @@ from embedscope.settings import DEFAULTS, Settings
 _PROBE_QUERIES, _PROBE_DOCUMENTS = 2048, 65_536
 """Queries enough that the pass takes compiled loops where a run of as many or more does."""
 
+LONGEST_VECTOR = 16_384
+"""Numbers of the longest vector whose rates are measured: the probe then holds 4 GB of documents."""
+
 _PROBE_BYTES = SHARD_BYTES
 _PROBE_SECONDS = 1.0
 _FEW, _MANY = 64, 1024

@@ -78,10 +78,12 @@ def resolve(place: Place) -> tuple[FileSystem, str]:
         )
     try:
         found, path = _opened(text)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except OSError as error:  # of a store that does not answer, or refuses
+        raise InputError(f"'{text}' cannot be opened: {_first_line(error)}. {CHECK_STORE}.") from error
+    except (pa.ArrowException, ValueError) as error:
         raise InputError(
-            f"'{text}' cannot be opened: {error}. Expected a local path, or a URI that pyarrow reads: s3://, gs://, "
-            f"abfss://, hdfs:// or file://."
+            f"'{text}' cannot be opened: {_first_line(error)}. Expected a local path, or a URI that pyarrow reads: "
+            f"s3://, gs://, abfss://, hdfs:// or file://."
         ) from error
     return found, path
 
@@ -156,15 +158,41 @@ def writing(folder: FileSystem, name: str) -> Iterator[None]:
 
 
 def _refused(what: str, error: BaseException) -> OutputError:
-    """What is said where an object store refuses; its own words may go on for lines, and the first one says it."""
+    """What is said where an object store refuses."""
     return OutputError(
-        f"'{what}' cannot be written: {(str(error).splitlines() or [type(error).__name__])[0].rstrip('.')}. What was "
-        f"written is removed where the store lets it be. {CHECK_STORE}, or choose another --output."
+        f"'{what}' cannot be written: {_first_line(error)}. What was written is removed where the store lets it be. "
+        f"{CHECK_STORE}, or choose another --output."
     )
+
+
+def _first_line(error: BaseException) -> str:
+    """What a library says, without a full stop; it may go on for lines."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 CHECK_STORE = "Check bucket, region and endpoint, and the credentials of the environment"
 """What to do where an object store refuses."""
+
+
+def names_taken(place: Place, names: Sequence[str]) -> list[str]:
+    """Those of ``names`` that are files or folders of the folder ``place`` already.
+
+    Raises
+    ------
+    OutputError
+        If the store cannot be asked.
+    """
+    from pyarrow import fs
+
+    folder = open_place(place)
+    try:
+        found = folder.get_file_info(list(names))
+    except OSError as error:
+        raise OutputError(
+            f"Nobody can tell whether something is at '{place}' already: {_first_line(error)}. {CHECK_STORE}, or "
+            f"choose another place."
+        ) from error
+    return [name for name, info in zip(names, found, strict=True) if info.type != fs.FileType.NotFound]
 
 
 def write_bytes(folder: FileSystem, name: str, content: bytes) -> None:

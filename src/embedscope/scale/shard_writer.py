@@ -21,7 +21,7 @@ from embedscope.metrics.judgments import Cells, Judgments
 from embedscope.metrics.norms import Norms
 from embedscope.metrics.vectors import compared_rows
 from embedscope.protocols import FloatArray, IntArray
-from embedscope.scale.remote_storage import Place, file_size, open_place, place_to_write, write_bytes, writing
+from embedscope.scale.remote_storage import Place, names_taken, place_to_write, write_bytes, writing
 from embedscope.scale.shard_folder import (
     DOT_FORMAT_VERSION,
     DTYPES,
@@ -344,7 +344,7 @@ class ShardWriter:
 
 def require_new(where: Place) -> None:
     """Raise an OutputError, before any work, if a shard folder (or the folder of a run) is at ``where`` already."""
-    if file_size(open_place(where), MANIFEST) is not None:
+    if names_taken(where, [MANIFEST]):
         raise OutputError(
             f"'{where}' holds a {MANIFEST} already, and shards of two folders must not mix. Remove that folder, or "
             f"choose another --output."

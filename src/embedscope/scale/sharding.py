@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from embedscope.data.collection import said_of_own
-from embedscope.errors import DataFormatError, InvalidOptionError
+from embedscope.errors import DataFormatError, InvalidOptionError, require_installed
 from embedscope.log import SILENT, Log
 from embedscope.metrics.judgments import Cells
 from embedscope.models.cache import EmbeddingStore
@@ -60,6 +60,8 @@ def shard(settings: Settings, chosen: ShardSettings, engine: EngineSettings, log
     engine_of(engine)
     is_corpus = _is_corpus(settings, chosen)
     _refuse_what_changes_nothing(settings, chosen, engine, is_corpus=is_corpus)
+    if engine.engine is Engine.RAY:
+        require_installed(["ray"], needed_for="--engine ray", extra="ray")
     folder = str(settings.output.output)
     require_new(folder)
     with ExitStack() as outputs:
