@@ -143,3 +143,10 @@ def test_a_run_gives_the_same_where_words_are_counted_beside(attributes: str | N
     assert elsewhere.n_asked > 1
     found = [pack(replace(each, elapsed_s=0.0), "") for each in (alone, helped)]
     assert found[0] == found[1]
+
+
+def test_very_many_texts_are_sent_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "MOST_SENT", 5)
+    collection, elsewhere = collection_of(30), Sent()
+    pipeline.result_of(collection, Embedded(model(collection)), SETTINGS, beside=elsewhere)
+    assert elsewhere.n_asked == 0

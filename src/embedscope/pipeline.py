@@ -90,6 +90,9 @@ from embedscope.systems import Embedded, Loader, System, checkpoint_of, embed, r
 
 NOT_ASKED_FOR = "not asked for"
 
+MOST_SENT = 100_000
+"""Queries and documents up to which another process is sent their texts: of more, both would hold much at once."""
+
 OnStage = Callable[[Scored], None]
 T = TypeVar("T")
 Pending = Callable[[], T]
@@ -294,6 +297,7 @@ def result_of(
     log.step(f"Scoring {len(query_set.rows):,} queries against {len(collection.documents):,} documents")
     with log.progress("Scoring", unit="documents") as progress:
         ranked = rank(collection, embedded.system, query_set, settings, progress)
+    beside = beside if len(ranked.texts.queries) + len(ranked.texts.documents) <= MOST_SENT else HERE
     lexical = begin_lexical(embedded, ranked, settings, kept, beside)
     modes = begin_failure_modes(collection, embedded, ranked, attributes, kept, beside)
     points, layouts = begin_maps(ranked, settings, log, kept=kept)

@@ -6,6 +6,7 @@ draws here.
 
 from __future__ import annotations
 
+import gc
 import pickle
 import subprocess
 import sys
@@ -299,6 +300,7 @@ def serve() -> None:
             names |= files.keys()
             pickle.dump(files, answers, protocol=pickle.HIGHEST_PROTOCOL)
             answers.flush()
+    gc.freeze()  # the process that asked waits for the end of this one: nothing is looked through for cycles any more
 
 
 def _started() -> subprocess.Popen[bytes] | None:
