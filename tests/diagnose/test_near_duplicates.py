@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedscope.diagnose.minhash import MOST_PARTNERS, GramSets
+from embedscope.diagnose.minhash import BANDS, MOST_PARTNERS, GramSets
 from embedscope.diagnose.near_duplicates import (
     ask_the_same,
     differ_by_slips,
@@ -19,6 +19,7 @@ from embedscope.diagnose.near_duplicates import (
     tells_apart,
 )
 from embedscope.packs.rental_vi import PACK
+from embedscope.protocols import Float64Array, IntArray
 
 
 def jaccard(first: str, second: str) -> float:
@@ -139,9 +140,30 @@ def test_minhash_finds_97_of_100_planted_near_duplicates() -> None:
 
 def test_texts_of_equal_grams_have_equal_keys_whatever_stands_beside_them() -> None:
     alone, beside = GramSets(["a b", "b a b"]), GramSets(["zz yy", "b a", "xyz"])
-    for ours, theirs in zip(alone.bands(), beside.bands(), strict=True):
+    for band in range(BANDS):
+        ours, theirs = alone.band(band), beside.band(band)
         assert ours[0] == ours[1] == theirs[1]
         assert len(set(theirs)) == 3
+
+
+def test_of_texts_all_alike_the_pairs_that_are_compared_grow_as_the_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[int] = []
+    measured = GramSets.jaccard
+
+    def counted(sets: GramSets, first: IntArray, second: IntArray) -> Float64Array:
+        compared.append(len(first))
+        return measured(sets, first, second)
+
+    monkeypatch.setattr(GramSets, "jaccard", counted)
+    words = [f"w{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(120)]
+    texts = [" ".join(words[:i] + words[i + 1 :]) + "." * k for k in range(4) for i in range(120)]  # 480, each like all
+    for n in (240, 480):
+        compared.clear()
+        pairs = list(near_duplicates(texts[:n], exhaustive=10))
+        of_later = np.bincount([j for _, j in pairs], minlength=n)
+        assert of_later.max() == MOST_PARTNERS
+        assert (of_later[MOST_PARTNERS:] == MOST_PARTNERS).mean() > 0.9
+        assert sum(compared) < 2 * MOST_PARTNERS * n  # and not as many again in each band
 
 
 def test_the_similarity_of_pairs_is_that_of_their_sets() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embedscope.diagnose.second_opinion import Scorer, answers_as_well, lexical_scorer
+from embedscope.diagnose.second_opinion import Scorer, answers_as_well, lexical_scorer, telling_positives
 from embedscope.measure.ngrams import SplitTexts
 from embedscope.packs.rental_vi import PACK
 
@@ -33,6 +33,24 @@ def test_a_document_that_lacks_denies_or_contradicts_something_does_not(other: s
 
 def test_nothing_is_said_where_query_and_positive_share_too_little() -> None:
     assert not answers_as_well("room with air conditioning near the market", POSITIVE, POSITIVE, PACK)
+
+
+def test_the_telling_positives_are_answered_as_well_as_all_of_them_are() -> None:
+    places, prices, extras = ("Quận 10", "Quận 3", "Quận 7"), ("5.5 triệu", "9 triệu"), ("có gác", "không gác", "gác")
+    texts = [
+        POSITIVE.replace("Quận 10", place).replace("5.5 triệu", price).replace("có gác", extra) + f", nhà {i}"
+        for i in range(4)
+        for place in places
+        for price in prices
+        for extra in extras
+    ]
+    telling = telling_positives(QUERY, texts, PACK)
+    assert set(telling) < set(texts)
+    assert len(telling_positives(QUERY, texts * 2, PACK)) == len(telling) <= len(texts) // 4
+    for document in texts:
+        expected = any(answers_as_well(QUERY, text, document, PACK) for text in texts)
+        assert any(answers_as_well(QUERY, text, document, PACK) for text in telling) == expected
+    assert telling_positives("words that none of them has", texts, PACK) == ()
 
 
 def test_scorers_give_the_cosine_of_their_rows_by_pair_and_by_block() -> None:

@@ -23,16 +23,17 @@ def check_attributes(subject: Subject) -> Iterator[Fault]:
         own = [place for place, one in enumerate(stated) if type_name in one.negative.types]
         typed = [stated[place] for place in own]
 
-        def said(one: Stated, type_name: str = type_name) -> str | None:
+        def keeps(one: Stated, type_name: str = type_name) -> bool:
+            if not contradicted(subject.rows[one.row], type_name, one.negative.text, attributes):
+                return False
+            return subject.same_as_positives[one.place] is None  # else a finding of its own
+
+        def say(one: Stated) -> str:
             row = subject.rows[one.row]
-            if not contradicted(row, type_name, one.negative.text, attributes):
-                return None
-            if subject.same_as_positives[one.place] is not None:
-                return None  # a finding of its own
             ours, theirs = _difference(row.positives[0], one.negative.text)
             return f"{excerpt(row.query)}: the positive alone has {ours}, the negative alone has {theirs}"
 
-        hits = hits_of(subject, typed, said)
+        hits = hits_of(subject, typed, keeps, say)
         if not hits:
             continue
         wrong = {

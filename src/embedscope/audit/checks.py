@@ -56,8 +56,11 @@ def audit(subject: Subject, *, train: tuple[str, Collection] | None = None) -> A
     The subject has vectors of the base model and token lengths where a model is at hand; ``train``, the training file
     by its name, is for the leakage check.
     """
-    checks = (check_texts, check_weights, check_labels, check_attributes, check_duplicates, check_shortcut)
+    checks = (check_texts, check_weights, check_labels, check_attributes, check_shortcut)
     faults = [fault for check in checks for fault in check(subject)]
+    second_opinion = None if subject.scorer is None else subject.scorer.name
+    subject.forget_labels()  # the search for near duplicates has n-grams of its own
+    faults += check_duplicates(subject)
     leakage = None
     if train is not None:
         leakage, leaks = check_leakage(subject, train[1], name=train[0])
@@ -70,7 +73,7 @@ def audit(subject: Subject, *, train: tuple[str, Collection] | None = None) -> A
         facts=tuple(state_facts(subject)),
         faults=tuple(sorted(faults, key=lambda fault: places[fault.finding])),
         leakage=leakage,
-        second_opinion=None if subject.scorer is None else subject.scorer.name,
+        second_opinion=second_opinion,
         not_checked=_not_checked(subject, has_train=train is not None),
         columns=subject.raw.columns,
         first_rows=tuple({field: _cut(value) for field, value in row.items()} for row in subject.raw.first_records),

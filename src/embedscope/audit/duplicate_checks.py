@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import product
 
 from embedscope.audit.faults import Fault, Hit, fault, hit
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Collection, excerpt
 from embedscope.diagnose.near_duplicates import ask_the_same, folded, say_the_same
+from embedscope.protocols import IntArray
 from embedscope.result import Severity
 from embedscope.result.formatting import count
 
@@ -25,8 +29,8 @@ def _near_duplicate_documents(subject: Subject, collection: Collection) -> Itera
     hits, units = [], set()
     for i, j in subject.near_duplicates(collection.documents):
         first, second = collection.documents[i], collection.documents[j]
-        owners = subject.relevant_to[i] or subject.relevant_to[j]
-        if not owners or (unit := int(subject.units[owners[0]])) in units:
+        owner = next((own[0] for own in map(subject.relevant_to.of, (i, j)) if len(own)), None)
+        if owner is None or (unit := int(subject.units[owner])) in units:
             continue
         # Labels that differ tell two texts apart only where the texts differ in more than their form.
         if labels.is_relevant_beside(i, j) if folded(first) == folded(second) else labels.are_labelled_apart(i, j):
@@ -53,28 +57,48 @@ class _Labels:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         self._families: dict[int, set[int]] = {}
+        self._of_labels: dict[tuple[int, ...], set[int]] = {}
 
     def is_relevant_beside(self, i: int, j: int) -> bool:
         """Whether some query has both among its relevant documents."""
-        return not set(self._subject.relevant_to[i]).isdisjoint(self._subject.relevant_to[j])
+        return any(_shared(self._subject.relevant_to.of(i), self._subject.relevant_to.of(j)))
 
     def are_labelled_apart(self, i: int, j: int) -> bool:
         """Whether queries with one relevant document in common, which state one family of texts, label both."""
+        # One query that labels both is found without the families, which may be as large as the file.
+        pairs = product(*((self._subject.relevant_to.of(d), self._subject.refusing.of(d)) for d in (i, j)))
+        if any(len(self._subject.relevant.of(q)) for ours, theirs in pairs for q in _shared(ours, theirs)):
+            return True
         return not self._family(i).isdisjoint(self._family(j))
 
     def _family(self, document: int) -> set[int]:
         """The relevant documents of every query that labels the document."""
         if document not in self._families:
-            queries = (*self._subject.relevant_to[document], *self._subject.refusing(document))
-            self._families[document] = {d for q in queries for d in self._subject.relevant[q]}
+            queries = (*self._subject.relevant_to[document], *self._subject.refusing[document])
+            if queries not in self._of_labels:  # documents of one query share its family
+                self._of_labels[queries] = {d for q in queries for d in self._subject.relevant[q]}
+            self._families[document] = self._of_labels[queries]
         return self._families[document]
+
+
+def _shared(first: IntArray, second: IntArray) -> Iterator[int]:
+    """The numbers that stand in both of two ascending arrays, in steps of the shorter one."""
+    short, long = sorted((first, second), key=len)
+    for number in short.tolist():
+        place = bisect_left(long, number)
+        if place < len(long) and long[place] == number:
+            yield number
 
 
 def _near_duplicate_queries(subject: Subject, collection: Collection) -> Iterator[Fault]:
     """Queries that say the same and have other positives: what one teaches the other forbids, or does not know."""
 
-    def forms(documents: Iterable[int]) -> set[str]:
-        return {folded(collection.documents[d]) for d in documents}
+    def forms(documents: Iterable[int]) -> frozenset[str]:
+        return frozenset(folded(collection.documents[d]) for d in documents)
+
+    @lru_cache(maxsize=1 << 10)  # a query is asked for with each that is like it, and may have very many positives
+    def positives(query: int) -> frozenset[str]:
+        return forms(subject.relevant[query])
 
     crossed: list[Hit] = []
     other: list[Hit] = []
@@ -82,7 +106,7 @@ def _near_duplicate_queries(subject: Subject, collection: Collection) -> Iterato
     for i, j in subject.near_duplicates(collection.queries):
         if (unit := int(subject.units[j])) in units:
             continue
-        ours, theirs = forms(subject.relevant[i]), forms(subject.relevant[j])
+        ours, theirs = positives(i), positives(j)
         if not ours or not theirs or ours == theirs:
             continue
         first, second = collection.queries[i], collection.queries[j]

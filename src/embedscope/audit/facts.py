@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def state_facts(subject: Subject) -> Iterator[Fact]:
     if uses:
         yield Fact("most-shared-positive", "rows of the positive that is shared most", max(uses.values()), n)
     yield from _types(subject)
-    spelt = DiacriticWords([row.query for row in rows] + [p for row in rows for p in row.positives])
+    spelt = DiacriticWords(chain((row.query for row in rows), (p for row in rows for p in row.positives)))
     bare = [place for place, row in enumerate(rows) if spelt.lacks(row.query)]
     if bare:
         yield _rows(subject, "queries-without-diacritics", "queries typed without diacritics", bare)
@@ -46,22 +47,24 @@ def state_facts(subject: Subject) -> Iterator[Fact]:
 
 def _types(subject: Subject) -> Iterator[Fact]:
     """Types of hard negatives: a row may state one type several times, and one set of types in several orders."""
-    lists = [[negative.types for negative in row.negatives] for row in subject.rows]
-    sets = [Counter(frozenset(types) for types in own if types) for own in lists]
-    same_set = [place for place, own in enumerate(sets) if any(n > 1 for n in own.values())]
+    same_set, same = [], []
+    main: Counter[tuple[str, ...]] = Counter()
+    for place, row in enumerate(subject.rows):  # one by one: counts of a million rows would take gigabytes
+        listed = [negative.types for negative in row.negatives if negative.types]
+        if len({frozenset(types) for types in listed}) < len(listed):
+            same_set.append(place)
+        if len(set().union(*listed)) < sum(map(len, listed)):
+            same.append(place)
+        main.update(types for types in listed if len(types) > 1)
     if same_set:
         yield _rows(subject, "repeated-type-sets", "rows with two hard negatives of the same types", same_set)
-    singles = [Counter(name for types in own for name in types) for own in lists]
-    same = [place for place, own in enumerate(singles) if any(n > 1 for n in own.values())]
     if same:
         yield _rows(subject, "repeated-types", "rows with a type in two hard negatives", same)
-    listed = [types for own in lists for types in own if len(types) > 1]
-    main = Counter(listed)
     first = {names: order for order, _ in reversed(main.most_common()) for names in [frozenset(order)]}
-    turned = sum(first[frozenset(types)] != types for types in listed)
+    turned = sum(n for order, n in main.items() if first[frozenset(order)] != order)
     if turned:
         title = "hard negatives that list the types of another in another order"
-        yield Fact("types-in-other-order", title, turned, len(listed))
+        yield Fact("types-in-other-order", title, turned, main.total())
 
 
 def _rows(subject: Subject, code: str, title: str, places: Iterable[int]) -> Fact:

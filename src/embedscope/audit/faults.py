@@ -32,17 +32,25 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One faulty unit (a row, or a hard negative of it): its place among the units, the row's number, an example."""
+    """One faulty unit (a row, or a hard negative of it): its place among the units, the row's number, an example.
+
+    ``said`` is the example, or gives it for the unit: of a million hits ten are shown, and the lines of all would take
+    more memory than the texts. An empty one shows the row's number alone.
+    """
 
     unit: int
     row: int
-    example: str
+    said: str | Callable[[int], str]
+
+    @property
+    def example(self) -> str:
+        """What is shown beside the row's number."""
+        return self.said if isinstance(self.said, str) else self.said(self.unit)
 
 
-def hit(subject: Subject, place: int, example: str, *, unit: int | None = None) -> Hit:
+def hit(subject: Subject, place: int, said: str | Callable[[int], str], *, unit: int | None = None) -> Hit:
     """A hit in the row at ``place``; ``unit`` is the place of the faulty unit where that is not the row itself."""
-    number = int(subject.numbers[place])
-    return Hit(place if unit is None else unit, number, f"{subject.raw.row_name} {number}: {example}")
+    return Hit(place if unit is None else unit, int(subject.numbers[place]), said)
 
 
 def compared_hit(subject: Subject, query: int, example: str) -> Hit:
@@ -51,14 +59,15 @@ def compared_hit(subject: Subject, query: int, example: str) -> Hit:
     return hit(subject, int(subject.units[query]), example, unit=unit)
 
 
-def hits_of(subject: Subject, stated: Sequence[Stated], is_hit: Callable[[Stated], str | None]) -> list[Hit]:
-    """Hard negatives for which ``is_hit`` has something to say."""
-    hits = []
-    for unit, one in enumerate(stated):
-        said = is_hit(one)
-        if said is not None:
-            hits.append(hit(subject, one.row, said, unit=unit))
-    return hits
+def hits_of(
+    subject: Subject, stated: Sequence[Stated], is_hit: Callable[[Stated], bool], say: Callable[[Stated], str]
+) -> list[Hit]:
+    """Hard negatives that are hit; ``say`` gives the example of one."""
+
+    def said(unit: int) -> str:
+        return say(stated[unit])
+
+    return [hit(subject, one.row, said, unit=unit) for unit, one in enumerate(stated) if is_hit(one)]
 
 
 def fault(
@@ -82,7 +91,7 @@ def fault(
     rows = [one.row for one in hits]
     gain = GAIN[severity] * len(set(rows)) / max(len(subject.rows) if of is None else of, 1)
     found = candidate(code, title, severity, share_of(hits, units), action, gain=gain, n=len(units.clusters), rows=rows)
-    return Fault(found, tuple(one.example for one in hits[:N_EXAMPLES]))
+    return Fault(found, _examples(subject, hits))
 
 
 def fact(subject: Subject, code: str, title: str, severity: Severity, hits: Sequence[Hit], *, action: str) -> Fault:
@@ -91,7 +100,12 @@ def fact(subject: Subject, code: str, title: str, severity: Severity, hits: Sequ
     rows = [one.row for one in hits]
     absent = Estimate.absent("counted, not estimated")
     found = candidate(code, title, severity, absent, action, gain=gain, n=len(hits), rows=rows)
-    return Fault(found, tuple(one.example for one in hits[:N_EXAMPLES]))
+    return Fault(found, _examples(subject, hits))
+
+
+def _examples(subject: Subject, hits: Sequence[Hit]) -> tuple[str, ...]:
+    parts = ((f"{subject.raw.row_name} {one.row}", one.example) for one in hits[:N_EXAMPLES])
+    return tuple(": ".join(filter(None, own)) for own in parts)
 
 
 def share_of(hits: Sequence[Hit], resampler: Resampler) -> Estimate:

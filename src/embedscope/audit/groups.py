@@ -46,5 +46,9 @@ class Groups(Sequence[list[int]]):
             return [self[one] for one in range(*group.indices(len(self)))]
         if not 0 <= group < len(self):
             raise IndexError(group)
-        own: list[int] = self.members[self.ends[group] : self.ends[group + 1]].tolist()
+        own: list[int] = self.of(group).tolist()
         return own
+
+    def of(self, group: int) -> IntArray:
+        """The members of a group as an array, without a copy: a group may have as many as there are rows."""
+        return self.members[self.ends[group] : self.ends[group + 1]]

@@ -64,8 +64,12 @@ def _query_as_document(subject: Subject) -> Iterator[Fault]:
             "Remove them: training pushes the query away from itself, and evaluation leaves them out. --fix does it.",
         ),
     ):
+
+        def say(place: int, what: str = what) -> str:
+            return f"{excerpt(subject.rows[place].query)} is its own {what}"
+
         hits = [
-            hit(subject, place, f"{excerpt(row.query)} is its own {what}")
+            hit(subject, place, say)
             for place, row in enumerate(subject.rows)
             if identity(row.query) and identity(row.query) in map(identity, texts_of(row))
         ]
@@ -76,14 +80,14 @@ def _query_as_document(subject: Subject) -> Iterator[Fault]:
 
 def _positive_as_negative(subject: Subject) -> Iterator[Fault]:
 
-    def said(one: Stated) -> str | None:
-        row = subject.rows[one.row]
-        how = subject.same_as_positives[one.place]
-        if how is None:
-            return None
-        return f"{excerpt(row.query, 40)} has {excerpt(one.negative.text)} as positive and as hard negative{how}"
+    def is_both(one: Stated) -> bool:
+        return subject.same_as_positives[one.place] is not None
 
-    hits = hits_of(subject, subject.stated, said)
+    def say(one: Stated) -> str:
+        stated = f"{excerpt(subject.rows[one.row].query, 40)} has {excerpt(one.negative.text)}"
+        return f"{stated} as positive and as hard negative{subject.same_as_positives[one.place]}"
+
+    hits = hits_of(subject, subject.stated, is_both, say)
     if hits:
         n_rows = len({one.row for one in hits})
         yield fault(
@@ -102,31 +106,31 @@ def _answering_negatives(subject: Subject) -> Iterator[Fault]:
     """Negatives that answer the query by their words, or that a base model clearly prefers to the positive."""
     opinion = subject.preferences
     preferred: frozenset[tuple[str, str]] = frozenset() if opinion is None else opinion.clearly
-    n_preferred = 0
+    only_preferred: set[int] = set()
 
-    def said(one: Stated) -> str | None:
-        nonlocal n_preferred
-        row = subject.rows[one.row]
-        text = one.negative.text
+    def answers(one: Stated) -> bool:
+        row, text = subject.rows[one.row], one.negative.text
         if subject.same_as_positives[one.place] is not None or identity(text) == identity(row.query):
-            return None
-        types = " + ".join(one.negative.types) or "untyped"
-        positives = subject.positives_of(row)
-        if any(answers_as_well(row.query, positive, text, subject.attributes) for positive in positives):
-            why = ""
-        elif (identity(row.query), identity(text)) in preferred and not _is_substantiated(subject, row, one):
-            n_preferred += 1
-            why = f", which {opinion.name if opinion else ''} prefers to the positive"
-        else:
-            return None
-        return f"{excerpt(row.query)} may also be answered by the negative ({types}) {excerpt(text, 90)}{why}"
+            return False
+        if any(answers_as_well(row.query, each, text, subject.attributes) for each in subject.telling_positives(row)):
+            return True
+        if (identity(row.query), identity(text)) not in preferred or _is_substantiated(subject, row, one):
+            return False
+        only_preferred.add(one.place)
+        return True
 
-    hits = hits_of(subject, subject.stated, said)
+    def say(one: Stated) -> str:
+        query, text = excerpt(subject.rows[one.row].query), excerpt(one.negative.text, 90)
+        types = " + ".join(one.negative.types) or "untyped"
+        why = f", which {opinion.name} prefers to the positive" if opinion and one.place in only_preferred else ""
+        return f"{query} may also be answered by the negative ({types}) {text}{why}"
+
+    hits = hits_of(subject, subject.stated, answers, say)
     if hits and share_of(hits, subject.negative_resampler).at_least > LEAST_SHARE:
         also = (
             ""
-            if opinion is None or not n_preferred
-            else f" or {count(n_preferred, 'is', 'are')} clearly preferred by {opinion.name}"
+            if opinion is None or not only_preferred
+            else f" or {count(len(only_preferred), 'is', 'are')} clearly preferred by {opinion.name}"
         )
         yield fault(
             subject,

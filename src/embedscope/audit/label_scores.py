@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
+from threading import Lock
 
 import numpy as np
 from scipy import sparse
@@ -13,6 +15,7 @@ from embedscope.data.text_features import strip_diacritics
 from embedscope.diagnose.second_opinion import LEXICAL, Scorer
 from embedscope.measure.lexical import NGRAMS, gram_products
 from embedscope.measure.ngrams import Grams, SplitTexts, gram_counts, rarity, unit_rows
+from embedscope.metrics.threads import in_threads
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 
 ALL_PAIRS = 1 << 29
@@ -46,41 +49,57 @@ class BlockedGrams:
     def __init__(self, queries: Sequence[str], documents: Sequence[str]) -> None:
         grams: Grams = {}
         split = SplitTexts.of(documents)
-        self._places = split.places.astype(np.int8)  # ones
+        ones = np.ones(split.places.nnz, dtype=np.int8)  # a fifth of the memory of float32, with the places as they are
+        self._places = sparse.csr_array((ones, split.places.indices, split.places.indptr), shape=split.places.shape)
         self._grams = gram_counts(split.alone, NGRAMS, grams, _prepared)
-        n_with = np.zeros(len(grams), dtype=np.int64)
-        for _, counts in self._counts(self._places, _DOCUMENTS):
-            n_with += np.bincount(counts.indices, minlength=len(grams))
-        self._rarity = rarity(n_with, len(documents))
+        self._rarity = rarity(self._n_with(len(grams)), len(documents))
         asked = SplitTexts.of(queries)
         self.queries = unit_rows(gram_counts(asked, NGRAMS, grams, _prepared, is_closed=True), self._rarity)
 
-    def _counts(self, places: sparse.csr_array, n: int) -> Iterator[tuple[int, sparse.csr_array]]:
-        for start in range(0, places.shape[0], n):
-            yield start, sparse.csr_array(places[start : start + n] @ self._grams)
+    def _n_with(self, n_grams: int) -> IntArray:
+        """How many documents hold each n-gram, shape (terms,)."""
+        found, adding = np.zeros(n_grams, dtype=np.int64), Lock()
+
+        def count(start: int) -> None:
+            own = np.bincount(self._counts(self._places[start : start + _DOCUMENTS]).indices, minlength=n_grams)
+            with adding:
+                np.add(found, own, out=found)
+
+        deque(in_threads(count, range(0, self._places.shape[0], _DOCUMENTS)), maxlen=0)
+        return found
+
+    def _counts(self, places: sparse.csr_array) -> sparse.csr_array:
+        return sparse.csr_array(places @ self._grams)
 
     def pairs(self, query_rows: IntArray, document_rows: IntArray) -> Float64Array:
         """Similarity of chosen pairs, shape (P,)."""
         parts = [np.zeros(0)]
         for start in range(0, len(query_rows), _ENTRIES):
-            right = unit_rows(self._places[document_rows[start : start + _ENTRIES]] @ self._grams, self._rarity)
+            right = unit_rows(self._counts(self._places[document_rows[start : start + _ENTRIES]]), self._rarity)
             product = self.queries[query_rows[start : start + _ENTRIES]].multiply(right).sum(axis=1)
             parts.append(np.asarray(product, dtype=np.float64).ravel())
         return np.concatenate(parts)
 
-    def blocks(self, documents: IntArray | None = None) -> Iterator[tuple[int, Float32Array]]:
-        """Blocks (first document, similarities of all queries to some documents, shape (Q, b)).
+    def starts(self) -> range:
+        """The first document of each block."""
+        return range(0, self._places.shape[0], self._block)
 
-        ``documents`` are those that are scored, by default all; a score is the same to the last bit in any block.
-        """
-        places = self._places if documents is None else self._places[documents]
-        for start, counts in self._counts(places, max(1, min(_DOCUMENTS, _CELLS // self.queries.shape[0]))):
-            rows = unit_rows(counts, self._rarity)
-            rows = rows.T.tocsr().T.tocsr()  # sorts each row, so that n-grams are added in one order in every block
-            scores = np.empty((self.queries.shape[0], rows.shape[0]), dtype=np.float32)
-            for first in range(0, len(scores), _QUERIES):
-                scores[first : first + _QUERIES] = gram_products(self.queries[first : first + _QUERIES], rows)
-            yield start, scores
+    @property
+    def _block(self) -> int:
+        return max(1, min(_DOCUMENTS, _CELLS // int(self.queries.shape[0])))
+
+    def block(self, start: int) -> Float32Array:
+        """Similarities of all queries to the documents of a block, shape (Q, b)."""
+        return self.scores(slice(start, start + self._block))
+
+    def scores(self, documents: slice | IntArray) -> Float32Array:
+        """Similarities of all queries to chosen documents, shape (Q, b); the same to the last bit in any choice."""
+        rows = unit_rows(self._counts(self._places[documents]), self._rarity)
+        rows = rows.T.tocsr().T.tocsr()  # sorts each row, so that n-grams are added in one order in every block
+        scores = np.empty((self.queries.shape[0], rows.shape[0]), dtype=np.float32)
+        for first in range(0, len(scores), _QUERIES):
+            scores[first : first + _QUERIES] = gram_products(self.queries[first : first + _QUERIES], rows)
+        return scores
 
 
 def _prepared(word: str) -> str:
@@ -125,21 +144,26 @@ def _best(row: Float32Array, n: int) -> IntArray:
 
 
 def _of_blocks(scorer: BlockedGrams, relevant: Sequence[Sequence[int]], n_best: int) -> Standing:
+    """The standing by blocks of documents, dealt to threads: what they find may come in any order."""
     best, n = _best_relevant(scorer, relevant), len(relevant)
-    below, equal, n_documents = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), 0
-    top, places = np.full((n, n_best), -np.inf, dtype=np.float32), np.zeros((n, n_best), dtype=np.int64)
-    for start, block in scorer.blocks():
-        n_documents += block.shape[1]
-        below += np.count_nonzero(block < best[:, None], axis=1)
-        equal += np.count_nonzero(block == best[:, None], axis=1)
-        if not n_best:
-            continue
-        # Of equal scores the first document stands, so that a later one must exceed the last that does.
-        for q in np.flatnonzero(block.max(axis=1) > top[:, -1]).tolist():
-            found = _best(block[q], n_best)
-            scores, own = np.concatenate([top[q], block[q, found]]), np.concatenate([places[q], found + start])
-            kept = np.argsort(-scores, kind="stable")[:n_best]
-            top[q], places[q] = scores[kept], own[kept]
+    below, equal = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    top, places = np.full((n, n_best), -np.inf, dtype=np.float32), np.full((n, n_best), np.iinfo(np.int64).max)
+    adding = Lock()
+
+    def take(start: int) -> int:
+        block = scorer.block(start)
+        less, same = (np.count_nonzero(test(block, best[:, None]), axis=1) for test in (np.less, np.equal))
+        with adding:
+            np.add(below, less, out=below)
+            np.add(equal, same, out=equal)
+            for q in np.flatnonzero(block.max(axis=1) >= top[:, -1]).tolist() if n_best else ():
+                found = _best(block[q], n_best)
+                scores, own = np.concatenate([top[q], block[q, found]]), np.concatenate([places[q], found + start])
+                kept = np.lexsort((own, -scores))[:n_best]  # of equal scores the first document
+                top[q], places[q] = scores[kept], own[kept]
+        return len(block[0])
+
+    n_documents = sum(in_threads(take, scorer.starts()))
     level = np.where(np.isnan(best), np.nan, (below + 0.5 * equal) / n_documents)
     return Standing(level, places[:, :n_documents])
 
@@ -149,7 +173,9 @@ def _best_relevant(scorer: BlockedGrams, relevant: Sequence[Sequence[int]]) -> F
     owners = np.repeat(np.arange(len(relevant)), [len(own) for own in relevant])
     documents, columns = np.unique(np.fromiter(chain.from_iterable(relevant), dtype=np.int64), return_inverse=True)
     best = np.full(len(relevant), np.nan, dtype=np.float32)
-    for start, block in scorer.blocks(documents):
-        here = (columns >= start) & (columns < start + block.shape[1])
+    ends = [*range(0, len(documents), scorer.starts().step), len(documents)]
+    for start, end in pairwise(ends):
+        block = scorer.scores(documents[start:end])
+        here = (columns >= start) & (columns < end)
         np.fmax.at(best, owners[here], block[owners[here], columns[here] - start])
     return best

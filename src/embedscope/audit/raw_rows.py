@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,7 +71,7 @@ def read_rows(
         If ``split`` is no portion of a file, or names a split that the folder does not have.
     """
     path = require_path(data) if is_path(data) else None
-    with located(str(data)):
+    with located(str(data)), without_collector():
         records, portion = read_source(data, split=split, group=group)
         if isinstance(records, Folder):
             refuse_columns(columns, f"a {records.format}")
@@ -97,6 +99,18 @@ def read_rows(
             columns=mapping.roles,
             first_records=tuple(seen.records[row.number] for row in rows[:N_FIRST]),
         )
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """While inside, no cycles are looked for among objects: of millions that stay, a fifth of the time goes there."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class _Seen:

@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias, overload
+from itertools import count
+from typing import NamedTuple, TypeAlias, overload
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -17,11 +18,11 @@ from scipy.sparse.csgraph import connected_components
 from embedscope.audit.groups import Groups
 from embedscope.audit.label_scores import BlockedGrams, n_compared
 from embedscope.audit.preferences import Preferences, preferences
-from embedscope.audit.raw_rows import RawRows
+from embedscope.audit.raw_rows import RawRows, without_collector
 from embedscope.data.collection import Collection, Negative, Row, build_collection, identity, identity_order
 from embedscope.diagnose.leakage import EXHAUSTIVE
 from embedscope.diagnose.near_duplicates import folded, near_duplicates
-from embedscope.diagnose.second_opinion import Scorer, lexical_scorer
+from embedscope.diagnose.second_opinion import Scorer, lexical_scorer, telling_positives
 from embedscope.errors import InputError
 from embedscope.kept import NOTHING_KEPT, KeptResults
 from embedscope.measure.ngrams import SplitTexts
@@ -41,8 +42,7 @@ class SecondOpinion:
     documents: Float32Array  # (N, dim)
 
 
-@dataclass(frozen=True, slots=True)
-class Stated:
+class Stated(NamedTuple):
     """A hard negative with its row (place) in the file."""
 
     row: int
@@ -65,8 +65,10 @@ class _EveryNegative(Sequence[Stated]):
         return int(self._ends[-1])
 
     def __iter__(self) -> Iterator[Stated]:
-        listed = ((place, negative) for place, row in enumerate(self._rows) for negative in row.negatives)
-        return (Stated(row, negative, place) for place, (row, negative) in enumerate(listed))
+        places = count()
+        return (
+            Stated(place, negative, next(places)) for place, row in enumerate(self._rows) for negative in row.negatives
+        )
 
     @overload
     def __getitem__(self, place: int) -> Stated: ...
@@ -126,12 +128,9 @@ class Subject:
         start, end = np.searchsorted(negatives.queries, [query, query + 1])
         return list(map(int, negatives.documents[start:end]))
 
-    def refusing(self, document: int) -> list[int]:
-        """The queries of the collection that a document is a hard negative of."""
-        return self._refusing[document]
-
     @cached_property
-    def _refusing(self) -> Groups:
+    def refusing(self) -> Groups:
+        """The queries of the collection that each document is a hard negative of."""
         if self.collection is None:
             return Groups.none()
         negatives = self.collection.negatives
@@ -180,9 +179,25 @@ class Subject:
             known.update(dict.fromkeys(own))
         return found
 
-    def positives_of(self, row: Row) -> tuple[str, ...]:
+    def positives_of(self, row: Row) -> Iterable[str]:
         """The positives of a row; those of its query where the row states none, as one under the label 0 does."""
-        return row.positives or tuple(sorted(self.relevant_texts[identity(row.query)]))
+        return row.positives or self.relevant_texts[identity(row.query)]
+
+    def telling_positives(self, row: Row) -> tuple[str, ...]:
+        """Of :meth:`positives_of` one for all that ask the same of a negative.
+
+        A query may have as many positives as rows under the label 0, each of which would be compared with all of them.
+        """
+        if row.positives:
+            return row.positives
+        query = identity(row.query)
+        if query not in self._telling:
+            self._telling[query] = telling_positives(query, self.relevant_texts[query], self.attributes)
+        return self._telling[query]
+
+    @cached_property
+    def _telling(self) -> dict[str, tuple[str, ...]]:
+        return {}
 
     def same_as_positive(self, row: Row, text: str) -> str | None:
         """How ``text`` is a positive of the query: "" as it stands, else words for what differs; None if it is none."""
@@ -278,6 +293,11 @@ class Subject:
             return BlockedGrams([queries[q] for q in self.compared], documents)
         return lexical_scorer(SplitTexts.of(queries), SplitTexts.of(documents))
 
+    def forget_labels(self) -> None:
+        """Let go of what only the checks of labels ask for, much of the memory; it is made again where it is asked."""
+        for name in ("lexical", "scorer", "relevant_texts", "same_as_positives", "negative_resampler", "_folded"):
+            self.__dict__.pop(name, None)
+
     @cached_property
     def preferences(self) -> Preferences | None:
         """What the base model says of every hard negative; None without one."""
@@ -309,7 +329,10 @@ def merged(raw: RawRows) -> Collection:
     """
     extra = {f"extra {place}": text for place, text in enumerate(raw.extra_documents)}
     weighable = map(_weighable, raw.rows)
-    return build_collection(weighable, format=raw.format, drop_empty=True, row_name=raw.row_name, extra_documents=extra)
+    with without_collector():
+        return build_collection(
+            weighable, format=raw.format, drop_empty=True, row_name=raw.row_name, extra_documents=extra
+        )
 
 
 def _weighable(row: Row) -> Row:

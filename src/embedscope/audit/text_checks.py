@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -18,8 +17,7 @@ from embedscope.result.formatting import count
 def check_texts(subject: Subject) -> Iterator[Fault]:
     """Each kind of broken text that occurs, and rows that are stated twice."""
     n = len(subject.rows)
-    for code, is_broken, severity, what, action in _KINDS:
-        hits = list(_hits(subject, is_broken))
+    for (code, _, severity, what, action), hits in zip(_KINDS, _broken(subject), strict=True):
         if hits:
             title = f"{count(len(hits), 'row has', 'rows have')} {what} (of {n:,})"
             yield fault(subject, code, title, severity, hits, action=action)
@@ -36,11 +34,28 @@ def texts_of(row: Row) -> Iterator[tuple[str, str]]:
         yield "hard negative", negative.text
 
 
-def _hits(subject: Subject, is_broken: Callable[[str], bool]) -> Iterator[Hit]:
+def _broken(subject: Subject) -> list[list[Hit]]:
+    """The rows with a text that is broken, of each kind."""
+    found: list[list[Hit]] = [[] for _ in _KINDS]
+    kinds = [
+        (is_broken, _first(subject, is_broken), hits) for (_, is_broken, *_), hits in zip(_KINDS, found, strict=True)
+    ]
     for unit, row in enumerate(subject.rows):
-        bad = [(place, text) for place, text in texts_of(row) if is_broken(text)]
-        if bad:
-            yield hit(subject, unit, f"{bad[0][0]} {excerpt(bad[0][1], 90)}")
+        texts = [row.query, *row.positives, *[negative.text for negative in row.negatives]]
+        for is_broken, say, hits in kinds:
+            if any(map(is_broken, texts)):
+                hits.append(hit(subject, unit, say))
+    return found
+
+
+def _first(subject: Subject, is_broken: Callable[[str], bool]) -> Callable[[int], str]:
+    """Shows the first broken text of a row."""
+
+    def say(unit: int) -> str:
+        place, text = next((place, text) for place, text in texts_of(subject.rows[unit]) if is_broken(text))
+        return f"{place} {excerpt(text, 90)}"
+
+    return say
 
 
 _KINDS: tuple[tuple[str, Callable[[str], bool], Severity, str, str], ...] = (
@@ -103,22 +118,29 @@ def _over_long(subject: Subject) -> Iterator[Fault]:
 
 
 def _duplicate_rows(subject: Subject) -> Iterator[Fault]:
-    hashes = [hash(row_key(row)) for row in subject.rows]  # keys of a million rows would take a gigabyte
-    uses = Counter(hashes)
+    hashes = np.fromiter((hash(row_key(row)) for row in subject.rows), dtype=np.int64)  # keys would take a gigabyte
+    _, places, uses = np.unique(hashes, return_inverse=True, return_counts=True)
     first: dict[object, int] = {}
     whole: set[object] = set()
     same, other = [], []
-    for unit, row in enumerate(subject.rows):
-        if uses[hashes[unit]] == 1:
-            continue
+    earlier: dict[int, int] = {}
+
+    def like(unit: int) -> str:
+        place = earlier[unit]
+        return f"{subject.raw.row_name} {int(subject.numbers[place])}: {excerpt(subject.rows[place].query)}"
+
+    for unit in np.flatnonzero(uses[places] > 1).tolist():
+        row = subject.rows[unit]
         key = row_key(row)
         full = (key, full_key(row, subject.rest_of(unit)))
         if key in first:
-            earlier = f"{subject.raw.row_name} {int(subject.numbers[first[key]])}: {excerpt(row.query)}"
+            earlier[unit] = first[key]
             if full in whole:
-                same.append(hit(subject, unit, f"the same as {earlier}"))
+                same.append(hit(subject, unit, lambda unit: f"the same as {like(unit)}"))
             else:
-                other.append(hit(subject, unit, f"the texts of {earlier}, with other weights or columns"))
+                other.append(
+                    hit(subject, unit, lambda unit: f"the texts of {like(unit)}, with other weights or columns")
+                )
         first.setdefault(key, unit)
         whole.add(full)
     if same or other:

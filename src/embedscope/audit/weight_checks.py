@@ -32,7 +32,7 @@ def are_placeholders(stated: Sequence[Stated]) -> bool:
 
 def _bad_weights(subject: Subject) -> Iterator[Fault]:
     stated, n = subject.stated, len(subject.stated)
-    broken = hits_of(subject, stated, lambda one: None if is_weight(one.negative.weight) else _with_weight(one))
+    broken = hits_of(subject, stated, lambda one: not is_weight(one.negative.weight), _with_weight)
     if broken:
         yield fault(
             subject,
@@ -45,7 +45,7 @@ def _bad_weights(subject: Subject) -> Iterator[Fault]:
             action="Give them the weight of their type; one such weight makes a weighted mean meaningless. --fix does "
             "it.",
         )
-    zero = hits_of(subject, stated, lambda one: _with_weight(one) if one.negative.weight == 0 else None)
+    zero = hits_of(subject, stated, lambda one: one.negative.weight == 0, _with_weight)
     if not zero:
         return
     if are_placeholders(stated):
@@ -83,14 +83,16 @@ def _unequal_weights(subject: Subject) -> Iterator[Fault]:
     stated = subject.stated
     usual = usual_weights((one.negative.types, one.negative.weight) for one in stated)
 
-    def off(one: Stated) -> str | None:
+    def is_off(one: Stated) -> bool:
         weight = one.negative.weight
-        expected = usual.get(frozenset(one.negative.types))
-        if not one.negative.types or not (math.isfinite(weight) and weight > 0) or weight == expected:
-            return None
-        return f"{_with_weight(one)}; its type mostly has {expected:g}"
+        if not one.negative.types or not (math.isfinite(weight) and weight > 0):
+            return False
+        return weight != usual.get(frozenset(one.negative.types))
 
-    hits = hits_of(subject, stated, off)
+    def say(one: Stated) -> str:
+        return f"{_with_weight(one)}; its type mostly has {usual[frozenset(one.negative.types)]:g}"
+
+    hits = hits_of(subject, stated, is_off, say)
     if hits:
         yield fault(
             subject,
@@ -107,11 +109,7 @@ def _unequal_weights(subject: Subject) -> Iterator[Fault]:
 
 def _types_twice(subject: Subject) -> Iterator[Fault]:
     named = set(subject.raw.repeated_types)
-    hits = [
-        Hit(unit, int(number), f"{subject.raw.row_name} {number}")
-        for unit, number in enumerate(subject.numbers)
-        if int(number) in named
-    ]
+    hits = [Hit(unit, int(number), "") for unit, number in enumerate(subject.numbers) if int(number) in named]
     if hits:
         yield fault(
             subject,

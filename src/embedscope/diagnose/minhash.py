@@ -12,7 +12,7 @@ whatever they say; what is found is exact, and only missed by chance.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import numpy as np
@@ -20,7 +20,8 @@ import numpy.typing as npt
 from scipy import sparse
 
 from embedscope.measure.ngrams import Grams, SplitTexts, gram_counts
-from embedscope.protocols import Float64Array, IntArray
+from embedscope.metrics.threads import in_threads
+from embedscope.protocols import BoolArray, Float64Array, IntArray
 
 MOST_PARTNERS = 100
 """Near duplicates of one text that are looked at."""
@@ -29,6 +30,7 @@ BANDS, ROWS = 14, 11
 """Two texts of Jaccard similarity s are compared with probability ``1 - (1 - s^11)^14``: 0.995 at 0.9, 0.24 at 0.7."""
 
 LENGTH = 3
+_BANDS = 2  # computed at once: each takes some 30 bytes a text, and 8 a pair
 _TEXTS = 1 << 14  # hashed at once: their words stay in the processor's cache
 _PAIRS = 1 << 13  # compared at once: a few tens of megabytes of n-grams
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -57,19 +59,18 @@ class GramSets:
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    def bands(self) -> Iterator[Keys]:
-        """The key of each text in each band, shape (n,); the same for texts with the same sets."""
-        for band in range(BANDS):
-            keys = np.zeros(len(self), dtype=np.uint64)
-            for row in range(ROWS):
-                hashes = _mixed(self._hashes + np.uint64((1 + band * ROWS + row) * _STEP % (1 << 64)))
-                of_words = np.minimum.reduceat(hashes[self._grams.indices], self._grams.indptr[:-1])
-                for start in range(0, len(self), _TEXTS):
-                    ends = self._ends[start : start + _TEXTS + 1]
-                    own = of_words[self._places[ends[0] : ends[-1]]]
-                    keys[start : start + _TEXTS] ^= np.minimum.reduceat(own, ends[:-1] - ends[0])
-                keys = _mixed(keys)  # in order: two rows that change places make another key
-            yield keys
+    def band(self, number: int) -> Keys:
+        """The key of each text in a band, shape (n,); the same for texts with the same sets."""
+        keys = np.zeros(len(self), dtype=np.uint64)
+        for row in range(ROWS):
+            hashes = _mixed(self._hashes + np.uint64((1 + number * ROWS + row) * _STEP % (1 << 64)))
+            of_words = np.minimum.reduceat(hashes[self._grams.indices], self._grams.indptr[:-1])
+            for start in range(0, len(self), _TEXTS):
+                ends = self._ends[start : start + _TEXTS + 1]
+                own = of_words[self._places[ends[0] : ends[-1]]]
+                keys[start : start + _TEXTS] ^= np.minimum.reduceat(own, ends[:-1] - ends[0])
+            keys = _mixed(keys)  # in order: two rows that change places make another key
+        return keys
 
     def jaccard(self, first: IntArray, second: IntArray) -> Float64Array:
         """``|A & B| / |A | B|`` of the sets of pairs of texts, shape (P,)."""
@@ -99,25 +100,46 @@ class GramSets:
 def pairs_within(sets: GramSets, threshold: float) -> IntArray:
     """Pairs of texts (i < j) that are compared and reach the threshold, sorted, shape (P, 2).
 
-    Of each j the first :data:`MOST_PARTNERS` stand here.
+    Of each j the first :data:`MOST_PARTNERS` stand here; once as many are found, no more are looked for.
     """
-    n, codes = len(sets), np.zeros(0, dtype=np.int64)
-    for keys in sets.bands():
-        order = np.argsort(keys, kind="stable")
-        ranked, found, later = keys[order], [codes], np.arange(1, n)
-        for lag in range(1, MOST_PARTNERS + 1):  # a text and those before it in its bucket, the nearest first
-            later = later[later >= lag]
-            later = later[ranked[later] == ranked[later - lag]]
-            if not len(later):
-                break
-            found.append(order[later] * n + order[later - lag])
-        codes = _distinct(np.concatenate(found))
-    second, first = np.divmod(codes, n)
-    is_near = sets.jaccard(first, second) >= threshold
-    first, second = first[is_near], second[is_near]
+    n, seen, near = len(sets), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    is_open = np.ones(n, dtype=np.bool_)
+
+    def proposed(band: int) -> IntArray:
+        return _in_buckets(sets.band(band), is_open)
+
+    for start in range(0, BANDS, _BANDS):
+        for codes in in_threads(proposed, range(start, min(start + _BANDS, BANDS))):
+            # A text may have been closed since they were proposed: left out, whatever the number of threads.
+            codes = codes[is_open[codes // n]]
+            places = np.searchsorted(seen, codes)
+            codes = codes[seen.take(places, mode="clip") != codes] if len(seen) else codes
+            del places
+            seen = np.concatenate([seen, codes])
+            seen.sort(kind="stable")  # merges what is sorted
+            second, first = np.divmod(codes, n)
+            near = np.concatenate([near, codes[sets.jaccard(first, second) >= threshold]])
+            is_open = np.bincount(near // n, minlength=n) < MOST_PARTNERS  # else: texts all alike, enough of them
+    second, first = np.divmod(np.sort(near), n)
     kept = np.arange(len(second)) - np.searchsorted(second, second) < MOST_PARTNERS
     pairs = np.column_stack([first[kept], second[kept]])
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def _in_buckets(keys: Keys, is_open: BoolArray) -> IntArray:
+    """Pairs of an open text j and another i < j with its key as ``j * n + i``, ascending."""
+    order, n = np.argsort(keys, kind="stable"), len(keys)
+    ranked, found = keys[order], [np.zeros(0, dtype=np.int64)]
+    later = np.flatnonzero(is_open[order])
+    for lag in range(1, MOST_PARTNERS + 1):  # a text and those before it in its bucket, the nearest first
+        later = later[later >= lag]
+        later = later[ranked[later] == ranked[later - lag]]
+        if not len(later):
+            break
+        found.append(order[later] * n + order[later - lag])
+    codes = np.concatenate(found)
+    codes.sort()
+    return codes
 
 
 def nearest_across(sets: GramSets, n_first: int, threshold: float) -> tuple[IntArray, IntArray]:
@@ -126,7 +148,7 @@ def nearest_across(sets: GramSets, n_first: int, threshold: float) -> tuple[IntA
     Of several the first; places count from the first text of all. Both of shape (P,), the former ascending.
     """
     n, codes = len(sets), np.zeros(0, dtype=np.int64)
-    for keys in sets.bands():
+    for keys in map(sets.band, range(BANDS)):
         order = np.argsort(keys[n_first:], kind="stable")
         ranked, found = keys[n_first:][order], [codes]
         start, end = (np.searchsorted(ranked, keys[:n_first], side=side) for side in ("left", "right"))

@@ -6,7 +6,7 @@ second opinion says otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, pairwise
@@ -83,6 +83,23 @@ def answers_as_well(query: str, positive: str, document: str, attributes: Attrib
     # Values are written in many ways, so that the words alone do not show that one is missing.
     ours_met, theirs_met = (attributes.met_values(query, text, tolerance=AS_CLOSE) for text in (positive, document))
     return ours_met <= theirs_met
+
+
+def telling_positives(
+    query: str, positives: Iterable[str], attributes: AttributeReader = NO_ATTRIBUTES
+) -> tuple[str, ...]:
+    """Those of the ``positives`` by which `answers_as_well` can say anything, one for all that ask the same.
+
+    Their number is bounded by the words of the query, whatever the number of positives.
+    """
+    telling: dict[object, str] = {}
+    for text in positives:
+        shared = _named(query, text)
+        if not shared[0]:
+            continue  # nothing can be said by it
+        met = frozenset(attributes.met_values(query, text, tolerance=AS_CLOSE))
+        telling.setdefault((shared, n_denials(text, attributes.denials), met), text)
+    return tuple(telling.values())
 
 
 def denies_more(document: str, positive: str, attributes: AttributeReader) -> bool:

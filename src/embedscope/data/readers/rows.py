@@ -67,7 +67,7 @@ def mapped_rows(
     mapping, records, notes = find_mapping(records, columns=columns, group=group)
     n_texts = 0
     if mapping.label is not None:
-        n_texts = sum(len(list(_slots(record, mapping.positive))) for _, record in records.items)
+        n_texts = sum(len(_slots(record, mapping.positive)) for _, record in records.items)
     rows = []
     for number, record in _let_go(records.items):
         rows.append(_row(number, record, mapping, records.row_name, any_weight))
@@ -98,7 +98,7 @@ def text_slots(record: Fields, mapping: ColumnMapping, place: str) -> tuple[list
 
     Raises DataFormatError if there are not as many labels as texts.
     """
-    stated = list(_slots(record, mapping.positive))
+    stated = _slots(record, mapping.positive)
     gains = [1.0] * len(stated)
     if mapping.label is not None:
         gains = gains_of(record, mapping.label, len(stated), place)
@@ -143,9 +143,9 @@ def passage_text(record: Fields, place: str) -> str:
     return " ".join(filter(None, parts))
 
 
-def _slots(record: Fields, field: str) -> Iterator[Slot]:
+def _slots(record: Fields, field: str) -> list[Slot]:
     value = record.get(field)
-    yield from ((field, index) for index in range(len(value))) if isinstance(value, list) else [(field, None)]
+    return [(field, index) for index in range(len(value))] if isinstance(value, list) else [(field, None)]
 
 
 def _row(number: int, record: Fields, mapping: ColumnMapping, row_name: str, any_weight: bool) -> Row:
@@ -229,8 +229,8 @@ def _negative(record: Fields, slot: Slot, place: str, any_weight: bool) -> Negat
 
 def _object_text(item: Fields, place: str) -> str:
     """The text of an object as it stands there, behind its title where it has one."""
-    text = passage_text(item, place)
-    return item["text"] if is_null(item.get("title")) and isinstance(item["text"], str) else text
+    stated = item.get("text")
+    return stated if is_null(item.get("title")) and isinstance(stated, str) else passage_text(item, place)
 
 
 def _types(value: object, place: str) -> tuple[str, ...]:

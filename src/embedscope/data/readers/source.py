@@ -33,7 +33,8 @@ _CUT_LITERAL = re.compile(r"\s*(-|t|tr|tru|f|fa|fal|fals|n|nu|nul|N|Na)?\s*\Z")
 
 def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of ``pairs``; equal keys are one string, since a million lines repeat them."""
-    return distinct_keys([(intern(name), value) for name, value in pairs])
+    table = {intern(name): value for name, value in pairs}
+    return table if len(table) == len(pairs) else distinct_keys(pairs)
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_fields)
