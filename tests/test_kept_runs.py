@@ -59,7 +59,7 @@ def test_a_second_run_writes_the_same_files_but_for_times(
 ) -> None:
     first = visualize()
     assert "cache" not in taken(capsys.readouterr().err)
-    for module, name in ((pipeline, "find_themes"), (pipeline, "find_faults"), (pipeline, "failure_modes")):
+    for module, name in ((pipeline, "find_themes"), (pipeline, "find_faults"), (pipeline, "classify_failures")):
         monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("computed"))
     monkeypatch.setattr(maps.kept_maps, "begin_maps", lambda *_, **__: pytest.fail("laid out"))
     monkeypatch.setattr(picture_process, "_started", lambda: pytest.fail("drawn"))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.modes import failure_modes
 from tests.support.planted import (
     SETTINGS,
     Heard,
@@ -30,7 +31,6 @@ from embedscope.data.readers import read_collection
 from embedscope.data.sample import sample_path
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge
-from embedscope.diagnose.findings import failure_modes
 from embedscope.diagnose.modes import FailureMode
 from embedscope.errors import CheckpointError, InvalidEmbeddingsError, InvalidOptionError, TooFewPointsError
 from embedscope.migration import migrate

@@ -22,6 +22,7 @@ CORE = (
     "settings",
     "machine",
     "protocols",
+    "beside",
     "plain_files",
     "publishing",
     "untrusted",
@@ -65,7 +66,18 @@ ON_TOP = (
 ENTRY_POINTS = "embedscope.packs"
 """The group of entry points that packs declare; no module is imported by this name."""
 
-OUTPUT_MAY_USE = {"errors", "units", "settings", "machine", "protocols", "plain_files", "publishing", "result", "kept"}
+OUTPUT_MAY_USE = {
+    "errors",
+    "units",
+    "settings",
+    "machine",
+    "beside",
+    "protocols",
+    "plain_files",
+    "publishing",
+    "result",
+    "kept",
+}
 STAGES = {"measure", "diagnose", "maps", "decide"}
 COMPOSERS = {"pipeline", "comparison", "arrays"}
 
@@ -174,7 +186,7 @@ READING_CHECKPOINTS = {"embedscope.models.encoders", "embedscope.models.model", 
 NOT_LOADED = {
     "embedscope.arrays": {*DRAWING, *LAYING_OUT, *READING_CHECKPOINTS},
     "embedscope.pipeline": {*DRAWING, *LAYING_OUT, *READING_CHECKPOINTS},
-    "embedscope.cli.evaluate_command": {*DRAWING, *LAYING_OUT, *READING_CHECKPOINTS},
+    "embedscope.cli.evaluate_command": {"numpy", "scipy", *DRAWING},
     "embedscope.cli.compare_command": {*DRAWING, *LAYING_OUT, *READING_CHECKPOINTS},
     "embedscope.cli.visualize_command": {"numpy", "scipy", *DRAWING},
     "embedscope.cli.mcp_command": {"numpy", "scipy", "embedscope.pipeline"},

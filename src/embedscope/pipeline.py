@@ -10,14 +10,16 @@ import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from embedscope import maps
 from embedscope.attribute_packs import load_pack
+from embedscope.beside import HERE, Beside
 from embedscope.data.collection import Collection, columns_line, describe, ranking_own, sample_queries
 from embedscope.data.readers import read_collection
 from embedscope.data.readers.objects import describe_object
@@ -27,12 +29,13 @@ from embedscope.decide.verdict import judge
 from embedscope.diagnose.examination import Examination, Examined, Measured, perturbations_of
 from embedscope.diagnose.examples import choose_examples
 from embedscope.diagnose.explaining import explain, require_explainable
-from embedscope.diagnose.failure_modes import FailureModes
-from embedscope.diagnose.findings import failure_modes, find_faults
+from embedscope.diagnose.failure_modes import FailureModes, classify_failures
+from embedscope.diagnose.findings import find_faults
 from embedscope.diagnose.leakage import measure_leakage
 from embedscope.diagnose.losses import Losses
 from embedscope.diagnose.minimal_pairs import ignored_values
 from embedscope.diagnose.model_faults import fragile_queries
+from embedscope.diagnose.second_opinion import Scorer
 from embedscope.diagnose.themes import TextVectors, ThemeLevel, find_themes
 from embedscope.diagnose.word_faults import deciding_word_findings
 from embedscope.errors import InvalidOptionError
@@ -44,7 +47,7 @@ from embedscope.maps.map_points import points_of_run
 from embedscope.measure.bm25 import is_of_bm25
 from embedscope.measure.geometry import BASE, MODEL, Space
 from embedscope.measure.heatmap import choose_heatmap
-from embedscope.measure.lexical import LexicalValues, lexical_values
+from embedscope.measure.lexical import LexicalValues
 from embedscope.measure.negatives import measure_types, measure_weights
 from embedscope.measure.projections import projected_spaces
 from embedscope.measure.query_set import QuerySet
@@ -87,7 +90,13 @@ from embedscope.systems import Embedded, Loader, System, checkpoint_of, embed, r
 
 NOT_ASKED_FOR = "not asked for"
 
+MOST_SENT = 100_000
+"""Queries and documents up to which another process is sent their texts: of more, both would hold much at once."""
+
 OnStage = Callable[[Scored], None]
+T = TypeVar("T")
+Pending = Callable[[], T]
+"""Gives a value that something else may be computing meanwhile."""
 
 
 def run(
@@ -124,8 +133,12 @@ def run_on(
     *,
     on_stage: OnStage = lambda stage: None,
     loader: Loader | None = None,
+    beside: Beside = HERE,
 ) -> ShownResult:
-    """`run` of settings whose data sets may be ``objects``, by option; ``loader`` stands for `load`."""
+    """`run` of settings whose data sets may be ``objects``, by option; ``loader`` stands for `load`.
+
+    ``beside`` is where words are counted while the run goes on.
+    """
     started = time.perf_counter()
     chosen, criteria, reader = with_criteria(settings)
     name = checked_name(chosen, reader)
@@ -146,6 +159,7 @@ def run_on(
         on_stage=on_stage,
         started=started,
         kept=kept,
+        beside=beside,
     )
 
 
@@ -260,10 +274,11 @@ def result_of(
     on_stage: OnStage = lambda stage: None,
     started: float | None = None,
     kept: KeptResults = NOTHING_KEPT,
+    beside: Beside = HERE,
 ) -> ShownResult:
     """The result of a collection that is embedded already; its time counts from ``started``, by default from now.
 
-    What ``kept`` has of earlier runs is not computed again.
+    What ``kept`` has of earlier runs is not computed again; words are counted ``beside``.
 
     Raises
     ------
@@ -282,13 +297,19 @@ def result_of(
     log.step(f"Scoring {len(query_set.rows):,} queries against {len(collection.documents):,} documents")
     with log.progress("Scoring", unit="documents") as progress:
         ranked = rank(collection, embedded.system, query_set, settings, progress)
+    beside = beside if len(ranked.texts.queries) + len(ranked.texts.documents) <= MOST_SENT else HERE
+    lexical = begin_lexical(embedded, ranked, settings, kept, beside)
+    modes = begin_failure_modes(collection, embedded, ranked, attributes, kept, beside)
     points, layouts = begin_maps(ranked, settings, log, kept=kept)
-    scored = measure(collection, embedded, ranked, settings, training=training, log=log, kept=kept)
+    # What needs no counted words comes first where a second process counts them meanwhile.
+    themes = themes_of(ranked, settings, kept) if beside.is_elsewhere else None
+    scored = measure(collection, embedded, ranked, settings, training=training, log=log, kept=kept, lexical=lexical)
     on_stage(scored)
-    themes = themes_of(ranked, settings, kept)
+    themes = themes_of(ranked, settings, kept) if themes is None else themes
     diagnosed = diagnose(
-        scored, collection, embedded, ranked, settings, themes=themes, attributes=attributes, log=log, kept=kept
-    )
+        scored, collection, embedded, ranked, settings,
+        themes=themes, attributes=attributes, log=log, kept=kept, modes=modes,
+    )  # fmt: skip
     on_stage(diagnosed)
     mapped = with_maps(diagnosed, points, layouts, themes)
     kept.tell(log.step)
@@ -304,11 +325,14 @@ def measure(
     training: TrainingFile | None = None,
     log: Log = SILENT,
     kept: KeptResults = NOTHING_KEPT,
+    lexical: Pending[LexicalValues | None] | None = None,
 ) -> Scored:
-    """What the ranking says: metrics beside their baselines, similarities, hard negatives by type, leakage."""
-    beside = [embedded.system, *embedded.baselines.values()]
-    lexical = _lexical_values(ranked, settings, kept, with_bm25=not any(is_of_bm25(each.facts) for each in beside))
-    values, references = baselines(collection, embedded, ranked, settings, lexical)
+    """What the ranking says: metrics beside their baselines, similarities, hard negatives by type, leakage.
+
+    ``lexical`` is what `begin_lexical` has begun, where it has.
+    """
+    of_words = (lexical or begin_lexical(embedded, ranked, settings, kept))()
+    values, references = baselines(collection, embedded, ranked, settings, of_words)
     data = replace(facts_of(collection, ranked), name=settings.data.data or "")
     scored = estimates_of(ranked, settings, values, model=embedded.system.facts, data=data, log=log)
     vectors = embedded.embeddings
@@ -322,28 +346,32 @@ def measure(
             generator=generator(settings, "heatmap"),
         )
     leakage = None if training is None else measure_leakage(collection, training.collection, train_name=training.name)
-    if lexical is not None:
-        scored = replace(scored, lexical_baseline=lexical.stronger, lexical_baselines=lexical.means)
+    if of_words is not None:
+        scored = replace(scored, lexical_baseline=of_words.stronger, lexical_baselines=of_words.means)
     others = {**embedded.baselines, **embedded.old_runs}
     depths = [unequal_depths({scored.model.checkpoint: embedded.system, name: one}) for name, one in others.items()]
     caveats = tuple(said for said in depths if said is not None)
     return replace(scored, references=references, heatmap=heatmap, leakage=leakage, caveats=caveats)
 
 
-def _lexical_values(ranked: Ranked, settings: Settings, kept: KeptResults, *, with_bm25: bool) -> LexicalValues | None:
-    """What words and letters alone reach; None where it is not asked for."""
+def begin_lexical(
+    embedded: Embedded,
+    ranked: Ranked,
+    settings: Settings,
+    kept: KeptResults = NOTHING_KEPT,
+    beside: Beside = HERE,
+) -> Pending[LexicalValues | None]:
+    """What gives what words and letters alone reach; None where it is not asked for."""
     chosen = settings.measure
     if not chosen.lexical:
-        return None
-    judgments, tolerance = ranked.query_set.judgments, chosen.tie_tolerance
-    texts = (ranked.query_table.texts, ranked.document_table.texts)
-    return kept.value(
+        return lambda: None
+    with_bm25 = not any(is_of_bm25(each.facts) for each in (embedded.system, *embedded.baselines.values()))
+    texts, of = ranked.texts, (ranked.query_set.judgments, chosen.metrics, chosen.tie_tolerance, with_bm25)
+    return kept.begin(
         "lexical baselines",
         LexicalValues,
-        (*texts, judgments, chosen.metrics, tolerance, with_bm25),
-        lambda: lexical_values(
-            *ranked.split_texts, judgments, chosen.metrics, tolerance=tolerance, with_bm25=with_bm25
-        ),
+        (texts.queries, texts.documents, *of),
+        lambda: beside.begin(texts.lexical_values, *of),
     )
 
 
@@ -451,13 +479,17 @@ def diagnose(
     attributes: AttributeReader = NO_ATTRIBUTES,
     log: Log = SILENT,
     kept: KeptResults = NOTHING_KEPT,
+    modes: Pending[FailureModes] | None = None,
 ) -> Diagnosed:
-    """Why queries fail and what to do about it; the space, thresholds, other spellings, and fewer bytes."""
+    """Why queries fail and what to do about it; the space, thresholds, other spellings, and fewer bytes.
+
+    ``modes`` is what `begin_failure_modes` has begun, where it has.
+    """
     examined = _examine(scored, embedded, ranked, settings, attributes, log, kept)
     (geometry, no_geometry), (thresholds, no_thresholds) = examined.geometry, examined.thresholds
     (robustness, no_robustness), (deployment, no_deployment) = examined.robustness, examined.deployment
     log.step("Looking for what fails, and why")
-    modes = _failure_modes(scored, collection, embedded, ranked, attributes, kept)
+    found = (modes or begin_failure_modes(collection, embedded, ranked, attributes, kept))()
     explanations, no_explanations = _explain(scored, embedded, ranked, settings, attributes, log, kept)
     more = (
         *deciding_word_findings(explanations, scored, ranked.query_set.resampler),
@@ -470,9 +502,9 @@ def diagnose(
     findings = kept.value(
         "findings",
         tuple[Finding, ...],
-        (of, collection, modes, resampler, None if vectors is None else vectors.documents, theme, more, attributes),
+        (of, collection, found, resampler, None if vectors is None else vectors.documents, theme, more, attributes),
         lambda: find_faults(
-            of, collection, modes, resampler, embeddings=vectors, themes=theme, more=more, attributes=attributes
+            of, collection, found, resampler, embeddings=vectors, themes=theme, more=more, attributes=attributes
         ),
     )
     reasons = {
@@ -489,11 +521,11 @@ def diagnose(
         Diagnosed,
         queries=replace(
             scored.queries,
-            failure_modes=tuple("" if m is None else m.value for m in modes.modes),
-            failure_evidence=modes.evidence,
+            failure_modes=tuple("" if m is None else m.value for m in found.modes),
+            failure_evidence=found.evidence,
         ),
         findings=findings,
-        failure_modes={mode.value: n for mode, n in modes.counts().items()},
+        failure_modes={mode.value: n for mode, n in found.counts().items()},
         geometry=geometry,
         thresholds=thresholds,
         robustness=robustness,
@@ -568,39 +600,48 @@ def _spaces(vectors: Embeddings, embedded: Embedded, ranked: Ranked, settings: S
     return spaces
 
 
-def _failure_modes(
-    scored: Scored,
+def begin_failure_modes(
     collection: Collection,
     embedded: Embedded,
     ranked: Ranked,
     attributes: AttributeReader,
-    kept: KeptResults,
-) -> FailureModes:
-    """Why each failed query failed, with the tokens of texts that are longer than the model reads."""
-    model, base = embedded.model, embedded.base
-    # What is shown and what else is measured decide no mode, and are not given.
-    of = replace(scored, queries=replace(scored.queries, values={}), metrics={}, examples=(), heatmap=None)
+    kept: KeptResults = NOTHING_KEPT,
+    beside: Beside = HERE,
+) -> Pending[FailureModes]:
+    """What gives why each failed query failed, with the tokens of texts that are longer than the model reads.
 
-    def compute() -> FailureModes:
+    The second opinion on false negatives is that of the base model, or without it of the n-grams.
+    """
+    model, base = embedded.model, embedded.base
+    # What else is measured of each query decides no mode, and is not given.
+    queries, documents = replace(ranked.query_table, values={}), ranked.document_table
+    facts, tolerance = embedded.system.facts, ranked.scores.counts.tolerance
+
+    def begin() -> Pending[FailureModes]:
         n_tokens, ends = None, None
         if model is not None:
             n_tokens = long_texts(model, collection)
             if n_tokens:
-                ends = read_ends(model, Losses.of(of.queries, of.documents).document_texts & n_tokens.keys())
-        return failure_modes(
-            of,
-            collection,
-            base=base,
-            split_texts=None if base is not None else ranked.split_texts,
+                ends = read_ends(model, Losses.of(queries, documents).document_texts & n_tokens.keys())
+        classify = partial(
+            classify_failures,
+            queries,
+            documents,
             n_tokens=n_tokens,
             read_ends=ends,
+            max_length=facts.max_length,
+            tolerance=tolerance,
             attributes=attributes,
         )
+        if base is None:
+            return beside.begin(partial(classify, opinion=ranked.texts))
+        own_rows = base.queries[ranked.query_set.rows]
+        return partial(classify, opinion=Scorer(base.facts.checkpoint, own_rows, base.documents))
 
     opinion = None if base is None else (base.facts.checkpoint, base.queries, base.documents)
     read_by = None if model is None else (model.encoder.fingerprint, model.query_prompt, model.document_prompt)
-    made_of = (of.queries, of.documents, of.model, of.tie_tolerance, collection, opinion, read_by, attributes)
-    return kept.value("failure modes", FailureModes, made_of, compute)
+    made_of = (queries, documents, facts, tolerance, collection, opinion, read_by, attributes)
+    return kept.begin("failure modes", FailureModes, made_of, begin)
 
 
 def begin_maps(

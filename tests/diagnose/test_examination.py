@@ -9,12 +9,13 @@ from typing import cast
 
 import numpy as np
 import pytest
+from tests.support.modes import failure_modes
 from tests.support.planted import SETTINGS, collection_of, diagnosed, findings_of, model
 
 from embedscope import pipeline, systems
 from embedscope.data.collection import Collection
 from embedscope.diagnose import examination
-from embedscope.diagnose.findings import failure_modes, find_faults
+from embedscope.diagnose.findings import find_faults
 from embedscope.errors import InvalidOptionError
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import rank

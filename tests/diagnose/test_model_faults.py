@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.support.modes import failure_modes
 
 from embedscope.data.collection import Collection, keep_queries
 from embedscope.data.readers import read_collection
 from embedscope.data.sample import sample_path
 from embedscope.diagnose.evidence import missing_rank
-from embedscope.diagnose.findings import failure_modes, find_faults
+from embedscope.diagnose.findings import find_faults
 from embedscope.diagnose.leakage import measure_leakage
 from embedscope.diagnose.model_faults import unbeaten_baselines
 from embedscope.diagnose.modes import FailureMode

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.support.drawn_runs import make_findings
 
+from embedscope import beside
 from embedscope.errors import InvalidOptionError
 from embedscope.output import picture_process as drawing
 from embedscope.output.picture_process import Drawing, picture_files
@@ -23,7 +24,7 @@ SETTINGS: dict[str, Any] = {"dpi": 40.0, "format": "png"}
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawing, "n_cores", lambda: 2)
+    monkeypatch.setattr(beside, "n_cores", lambda: 2)
 
 
 def expected(result: Result) -> dict[str, bytes]:
@@ -88,7 +89,7 @@ def test_pictures_are_drawn_here_where_no_process_can_be_started(monkeypatch: py
     for refuse in ("one core", "no process"):
         with monkeypatch.context() as patch:
             if refuse == "one core":
-                patch.setattr(drawing, "n_cores", lambda: 1)
+                patch.setattr(beside, "n_cores", lambda: 1)
             else:
                 patch.setattr(sys, "executable", "/nonexistent/python")
             assert drawn(result) == expected(result)

@@ -9,6 +9,8 @@ arguments are known to be good, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import os
 import signal
 import sys
@@ -40,6 +42,9 @@ Examples:
   embedscope mcp       runs/                                          let agents read runs on disk
   embedscope train     --data train.json --base-model BAAI/bge-m3     a projection head, in seconds
 """
+
+
+atexit.register(gc.freeze)  # so that the interpreter does not look through all that was loaded for cycles as it ends
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -27,7 +27,7 @@ from embedscope.diagnose.second_opinion import AS_CLOSE, Scorer, answers_as_well
 from embedscope.diagnose.shared_words import Vocabulary
 from embedscope.diagnose.type_names import names_attribute
 from embedscope.diagnose.word_causes import in_other_words, word_causes
-from embedscope.measure.ngrams import SplitTexts
+from embedscope.measure.texts import Texts
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, BoolArray, Float64Array, IntArray
 from embedscope.result import DocumentTable, QueryTable
 
@@ -86,7 +86,7 @@ def classify_failures(
     queries: QueryTable,
     documents: DocumentTable,
     *,
-    opinion: Scorer | None = None,
+    opinion: Scorer | Texts | None = None,
     n_tokens: Mapping[str, int] | None = None,
     read_ends: Mapping[str, int] | None = None,
     max_length: int | None = None,
@@ -97,9 +97,9 @@ def classify_failures(
 
     Parameters
     ----------
-    opinion : Scorer, optional
+    opinion : Scorer or Texts, optional
         What decides on false negatives, over the rows of both tables: the base model for example, never the audited
-        one; by default character n-grams.
+        one; by default, and of texts, character n-grams.
     n_tokens : mapping of text to number of tokens, optional
     read_ends : mapping of text to number of characters, optional
         Where the model stops reading each text that is too long for it.
@@ -109,7 +109,9 @@ def classify_failures(
         Scores closer than this are tied.
     """
     losses = Losses.of(queries, documents)
-    opinion = opinion or lexical_scorer(SplitTexts.of(queries.texts), SplitTexts.of(documents.texts))
+    opinion = opinion or Texts(queries.texts, documents.texts)
+    if isinstance(opinion, Texts):
+        opinion = lexical_scorer(*opinion.split)
     vocabulary = Vocabulary(queries.texts, documents.texts, attributes.denials)
     by_texts, *by_chance = (
         _shown_by_texts(own, vocabulary, opinion, read_ends or {}, attributes) for own in (losses, *losses.by_chance())

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from embedscope.data.collection import Collection
 from embedscope.diagnose.evidence import METRIC, Candidate, ordered
-from embedscope.diagnose.failure_modes import FailureModes, classify_failures
+from embedscope.diagnose.failure_modes import FailureModes
 from embedscope.diagnose.label_faults import contradictions, leaked_queries, unfilled_positives
 from embedscope.diagnose.mode_faults import failure_findings, unexplained_failures
 from embedscope.diagnose.model_faults import collapsed_space, slice_findings, unbeaten_baselines
 from embedscope.diagnose.query_features import QueryFacts, query_features
-from embedscope.diagnose.second_opinion import Scorer, lexical_scorer
 from embedscope.diagnose.slices import SliceSearch, find_slices
 from embedscope.diagnose.themes import ThemeLevel
 from embedscope.diagnose.type_faults import ignored_types
-from embedscope.measure.ngrams import SplitTexts
 from embedscope.metrics.norms import directions_of
 from embedscope.metrics.threads import one_thread_products
 from embedscope.models.embed import Embeddings
@@ -46,7 +44,7 @@ def find_faults(
     Parameters
     ----------
     modes : FailureModes
-        What `failure_modes` gave for these scores.
+        What `classify_failures` gave for these scores.
     resampler : Resampler
         Of the measured queries: every interval, and the halves of the search for slices.
     embeddings : Embeddings, optional
@@ -72,36 +70,6 @@ def find_faults(
     if not _ALL_WRONG & {candidate.finding.code for candidate in candidates}:
         candidates += unexplained_failures(queries, modes, search, resampler)
     return ordered(candidates)
-
-
-def failure_modes(
-    scored: Scored,
-    collection: Collection,
-    *,
-    base: Embeddings | None = None,
-    split_texts: tuple[SplitTexts, SplitTexts] | None = None,
-    n_tokens: Mapping[str, int] | None = None,
-    read_ends: Mapping[str, int] | None = None,
-    attributes: AttributeReader = NO_ATTRIBUTES,
-) -> FailureModes:
-    """Why each failed query failed, as `classify_failures`.
-
-    The second opinion on false negatives is that of ``base``, or without it of the n-grams, of ``split_texts`` where
-    queries and documents are cut already.
-    """
-    opinion = None if split_texts is None else lexical_scorer(*split_texts)
-    if base is not None:
-        opinion = Scorer(base.facts.checkpoint, base.queries[measured_rows(scored, collection)], base.documents)
-    return classify_failures(
-        scored.queries,
-        scored.documents,
-        opinion=opinion,
-        n_tokens=n_tokens,
-        read_ends=read_ends,
-        max_length=scored.model.max_length,
-        tolerance=scored.tie_tolerance,
-        attributes=attributes,
-    )
 
 
 def search_slices(

@@ -93,12 +93,23 @@ class KeptResults:
         made_of : sequence
             Everything that decides it: a value without content (`NoContentError`) is computed anew each time.
         """
+        return self.begin(name, kind, made_of, lambda: compute)()
+
+    def begin(
+        self, name: str, kind: Any, made_of: Sequence[Any], begin: Callable[[], Callable[[], T]]
+    ) -> Callable[[], T]:
+        """What gives the same of `value`, later: what was kept is read now, and else ``begin`` called."""
         key = self.key(name, *made_of)
         found = self.find(name, kind, key)
         if found is not None:
-            return cast(T, found)
-        made = compute()
-        self.keep(kind, key, made)
+            return lambda: cast(T, found)
+        pending = begin()
+
+        def made() -> T:
+            value = pending()
+            self.keep(kind, key, value)
+            return value
+
         return made
 
     def key(self, name: str, *made_of: Any) -> str | None:

@@ -13,11 +13,11 @@ import numpy as np
 from embedscope.data.collection import Collection, digest
 from embedscope.errors import InvalidEmbeddingsError
 from embedscope.measure.negatives import NegativePairs
-from embedscope.measure.ngrams import SplitTexts
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.query_tables import document_table, query_table
 from embedscope.measure.scoring import Scores, bound_of, list_scores, score, values_of
 from embedscope.measure.similarity import DocumentSummary
+from embedscope.measure.texts import Texts
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.models.embed import Embeddings
@@ -74,9 +74,9 @@ class Ranked:
         return self.vectors
 
     @cached_property
-    def split_texts(self) -> tuple[SplitTexts, SplitTexts]:
-        """Texts of the queries and of the documents, cut once for all that count n-grams."""
-        return SplitTexts.of(self.query_table.texts), SplitTexts.of(self.document_table.texts)
+    def texts(self) -> Texts:
+        """Texts of the queries and of the documents."""
+        return Texts(self.query_table.texts, self.document_table.texts)
 
     @property
     def n_effective(self) -> float:

@@ -6,9 +6,8 @@ draws here.
 
 from __future__ import annotations
 
-import os
+import gc
 import pickle
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -19,7 +18,7 @@ from functools import partial
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self, cast
 
-from embedscope.machine import n_cores
+from embedscope.beside import answers_apart, start_process
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -290,10 +289,7 @@ def serve() -> None:
 
     An error ends it without a word: the process that asked draws for itself then, and says what is wrong.
     """
-    if hasattr(signal, "SIGTTOU"):  # a terminal may stop processes of the background that print
-        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints is no answer
+    answers = answers_apart()
     with suppress(Exception):
         import embedscope.output.pictures  # noqa: F401 - loads Matplotlib while there is nothing to draw
 
@@ -304,25 +300,9 @@ def serve() -> None:
             names |= files.keys()
             pickle.dump(files, answers, protocol=pickle.HIGHEST_PROTOCOL)
             answers.flush()
+    gc.freeze()  # the process that asked waits for the end of this one: nothing is looked through for cycles any more
 
 
 def _started() -> subprocess.Popen[bytes] | None:
     """The second process; None where it would not help or cannot be started."""
-    if n_cores() < 2 or not sys.executable or getattr(sys, "frozen", False):
-        return None
-    # Where this process found its modules; -P: not in the folder in which the user stands.
-    path = os.pathsep.join(entry for entry in sys.path if isinstance(entry, str) and entry)
-    # In a group of its own the keyboard does not interrupt it: this process, which is interrupted, ends it.
-    group: dict[str, Any] = {"process_group": 0}
-    if sys.platform == "win32":
-        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-c", _SERVE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
-            **group,
-        )
-    except (OSError, ValueError):
-        return None
+    return start_process(_SERVE)

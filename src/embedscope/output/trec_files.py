@@ -31,7 +31,8 @@ def run_text(result: Scored) -> str:
         numbers = np.cumsum(documents < 0).tolist()
         listed = [names[d] if d >= 0 else f"outside-{numbers[place]}" for place, d in enumerate(documents[:n].tolist())]
         start = f"{one_word(query)} Q0"
-        lines += [f"{start} {d} {rank} {s} {tag}\n" for rank, (d, s) in enumerate(zip(listed, scores, strict=False), 1)]
+        ranked = enumerate(zip(listed, scores[:n].tolist(), strict=True), 1)
+        lines += [f"{start} {d} {rank} {s} {tag}\n" for rank, (d, s) in ranked]
     return "".join(lines)
 
 
