@@ -241,3 +241,22 @@ def test_kept_pictures_are_those_that_are_drawn(draw: Any) -> None:
     draw(result)
     assert draw(result)[0] == picture_process.picture_files(result, dpi=40.0, format="png") | {}
     assert all(np.frombuffer(each, np.uint8).size for each in draw(result)[0].values())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate", "--checkpoint", "absent", "--data"),
+        ("compare", "absent", "absent-too", "--data"),
+        ("audit", "--checkpoint", "absent", "--data"),
+    ],
+)
+def test_a_limit_that_is_no_number_is_refused_before_a_model_is_read(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EMBEDSCOPE_RESULTS_LIMIT", "much")
+    monkeypatch.setattr("embedscope.pipeline.require_there", lambda *_: None)
+    monkeypatch.setattr("embedscope.comparison.comparing.require_there", lambda *_: None)
+    assert main([*words, str(sample_path("test")), "--output", str(tmp_path / "out")]) == 2
+    assert "EMBEDSCOPE_RESULTS_LIMIT is 'much'; expected a number of bytes" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -141,13 +141,12 @@ def run_on(
     """
     started = time.perf_counter()
     chosen, criteria, reader = with_criteria(settings)
-    name = checked_name(chosen, reader)
+    name, kept = checked_name(chosen, reader), KeptResults.of(chosen, log.warn)
     require_there([name, *filter(None, [chosen.model.baseline])], chosen)
     collection = read(chosen, log, objects.get("data"))
     require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
     embedded = embed(name, collection, chosen, log, objects.get("run"), loader)
-    kept = KeptResults.of(chosen, log.warn)
     return result_of(
         collection,
         embedded,

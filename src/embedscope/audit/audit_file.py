@@ -68,7 +68,7 @@ def run_audit(settings: Settings, fix: str | None, log: Log, *, compared_queries
     """
     started = time.perf_counter()
     _check_destinations(settings, fix)
-    own = settings.data
+    own, kept = settings.data, KeptResults.of(settings, log.warn)
     raw = read_rows(str(own.data), split=own.split, columns=own.columns, group=own.group, with_records=fix is not None)
     for warning in raw.warnings:
         log.warn(warning)
@@ -84,7 +84,7 @@ def run_audit(settings: Settings, fix: str | None, log: Log, *, compared_queries
         seed=settings.measure.seed,
         n_draws=settings.measure.draws,
         n_compared=compared_queries,
-        kept=KeptResults.of(settings, log.warn),
+        kept=kept,
     )
     found = audit(subject, train=train)
     subject.kept.tell(log.step)

@@ -195,6 +195,7 @@ def measure_runs(
     lone = names[1] if len(names) == 2 else None
     require_encoder(to_encode, settings)
     require_there(to_encode, settings)
+    kept = KeptResults.of(settings, log.warn)
     settings_of = {name: plain(settings) if name == settings.model.baseline else settings for name in to_encode}
     embedded = {
         name: embed_with(name, collection, own, log, with_base=name == lone, loader=loader)
@@ -211,7 +212,6 @@ def measure_runs(
             f"{labels[names[0]]} (--baseline names another)"
         )
     query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
-    kept = KeptResults.of(settings, log.warn)
     ranked: dict[str, Ranked] = {}
     measured: dict[str, Scored] = {} if names[0] in embedded else {names[0]: read_run(names[0])}
     for name, run in embedded.items():
