@@ -72,9 +72,8 @@ SCRIPTS = (
         ("--repeats", "3"),
         (*ONE_ROUND, "--queries", "2000", "--documents", "2000", "--dim", "16", "--peer-queries", "50"),
     ),
-    Script("trustworthiness", ONE_ROUND, (*ONE_ROUND, "--points", "300", "--dim", "16")),
     Script("evaluation_whole", ("--repeats", "3")),
-    Script("maps", (*ONE_ROUND, "--above", "0")),
+    Script("maps", (*ONE_ROUND, "--above", "0", "--placed", "0")),
     Script("encoding", ("--repeats", "3", "--texts", "300", "--rows", "80", "--passages", "80")),
     Script("start_up"),
     Script("whole_commands"),
@@ -82,7 +81,6 @@ SCRIPTS = (
     Script("plan_check", (*ONE_ROUND, "--sizes", "1k:100k,2k:250k"), (*ONE_ROUND, "--sizes", "50:5k", "--dim", "16")),
     Script("audit_growth", quick=("--rows", "20,40,80")),
     Script("serve_load", ("--seconds", "10"), ("--seconds", "1", "--per-second", "20")),
-    Script("growth", ("--only", "evaluate of shards", "report", "shard"), ("--only", "report", "--largest", "1000")),
     Script("ray_shards", found=packaged_model, quick=()),
 )
 """Of `make bench`: a quarter of an hour in all."""
@@ -93,10 +91,18 @@ LONG = (
     Script("out_of_core", ("--documents", "10M", "--memory", "4GB")),
     Script("maps", ("--tsne", "0", "--umap", "0", "--placed", "1000000")),
     Script("plan_check", ("--repeats", "2", "--sizes", "4k:500k,10k:1M")),
+    Script("plan_check", (*ONE_ROUND, "--ray", "--sizes", "1k:250k,1k:500k,1k:1M"), (*ONE_ROUND, "--sizes", "50:5k")),
+    Script(
+        "plan_check",
+        (*ONE_ROUND, "--ray", "--sizes", "10:500,10:1k,10:2k"),
+        (*ONE_ROUND, "--ray", "--sizes", "10:20"),
+        packaged_model,
+    ),
     Script("run_files", quick=(*ONE_ROUND, "--queries", "50", "--depth", "20", "--documents", "500")),
     Script("train_defaults", quick=("--seeds", "42")),
+    Script("trustworthiness", ONE_ROUND, (*ONE_ROUND, "--points", "300", "--dim", "16")),
     Script("whole_commands", ("--only", "demo")),
-    Script("growth", ("--limit-s", "60")),
+    Script("growth", quick=("--only", "report", "--largest", "1000")),
     Script("growth", ("--long", "--only", "evaluate of shards")),
 )
 """Runs of many minutes, made once for a machine."""

@@ -52,6 +52,7 @@ def imports(repeats: int) -> list[Claim]:
         return lambda: python("-c", statement)
 
     modules = {f"imports of {name}": importing(f"import embedscope.cli.{name}_command") for name in COMMANDS}
+    modules["imports of evaluate"] = importing("import embedscope.cli.evaluate_command, embedscope.pipeline")  # later
     rounds = alternate({**modules, BARE: importing(BARE)}, repeats=repeats, clock=processor_s)
     return [
         Claim(
