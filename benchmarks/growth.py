@@ -55,6 +55,9 @@ NEEDED = 4
 SEEN = 1.5
 """Growth is seen where the largest size costs this many times the smallest."""
 
+BARELY = 1.05
+"""How many times the smallest a size may cost and show no growth."""
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -106,11 +109,14 @@ class Grown:
     def is_met(self) -> bool:
         """Whether time and memory grow no faster than promised."""
         found = [p for p in (self.time_exponent, self.memory_exponent) if p is not None]
-        return bool(found) and max(found) <= self.promised + SLACK
+        return bool(found) and round(max(found), 2) <= self.promised + SLACK
 
 
 def exponent(sizes: Sequence[int], costs: Sequence[float]) -> float | None:
-    """The p of ``a + b n^p`` that fits best, in [0, 3]; None with fewer than `LEAST_SIZES` sizes."""
+    """The p of ``a + b n^p`` that fits best, in [0, 3]; None with fewer than `LEAST_SIZES` sizes.
+
+    None also where the largest size alone costs more than the smallest: a curve of any p goes through one such point.
+    """
     n, cost = np.asarray(sizes, dtype=float), np.asarray(costs, dtype=float)
     if len(n) < LEAST_SIZES:
         return None
@@ -118,6 +124,8 @@ def exponent(sizes: Sequence[int], costs: Sequence[float]) -> float | None:
     n, cost = n[is_upper], cost[is_upper]
     if cost[-1] < SEEN * cost[0]:
         return 0.0
+    if np.all(cost[:-1] < BARELY * cost[0]):
+        return None
 
     def error(p: float) -> float:
         columns = np.column_stack([np.ones_like(n), (n / n[-1]) ** p]) / cost[:, np.newaxis]
@@ -157,16 +165,14 @@ def grown(series: Series, work: Work, *, largest: int, limit_s: float) -> Grown:
         runs.append(measured(n, series.words(work, size), work.output))
         cost = f"{runs[-1].processor_s:.1f} s, {runs[-1].peak_bytes / 1e6:,.0f} MB"
         print(f"{series.command} of {n:,} {series.grows}: {cost}", flush=True)
+    return fitted(series.command, series.grows, series.fixed, series.promised, tuple(runs))
+
+
+def fitted(command: str, grows: str, fixed: int, promised: float, runs: tuple[Measured, ...]) -> Grown:
+    """A series with its exponents."""
     sizes = [run.n for run in runs]
-    return Grown(
-        series.command,
-        series.grows,
-        series.fixed,
-        series.promised,
-        tuple(runs),
-        exponent(sizes, [run.processor_s for run in runs]),
-        exponent(sizes, [float(run.peak_bytes) for run in runs]),
-    )
+    time = exponent(sizes, [run.processor_s for run in runs])
+    return Grown(command, grows, fixed, promised, runs, time, exponent(sizes, [float(run.peak_bytes) for run in runs]))
 
 
 def predicted_s(runs: Sequence[Measured], n: int) -> float:
@@ -229,10 +235,13 @@ def said(value: float | None) -> str:
 
 
 def read_table(file: Path) -> tuple[list[str], list[Grown]]:
-    """The machine and the series of an earlier run."""
+    """The machine and the series of an earlier run, their exponents fitted as they are today."""
     table = json.loads(file.read_text(encoding="utf-8"))
-    found = [Grown(**{**one, "runs": tuple(Measured(**run) for run in one["runs"])}) for one in table["series"]]
-    return table["machine"], found
+    stated = ("command", "grows", "fixed", "promised")
+    return table["machine"], [
+        fitted(*(one[name] for name in stated), tuple(Measured(**run) for run in one["runs"]))
+        for one in table["series"]
+    ]
 
 
 def measured_series(chosen: Sequence[Series], options: argparse.Namespace) -> list[Grown]:

@@ -21,7 +21,7 @@ threads and children; memory is the highest that is resident. A series goes on w
 The exponent p is that of `a + b n^p`, fitted over the upper two decades by least squares of the relative errors, where
 a, b >= 0 and `a` is what does not grow: start, imports, the side that is fixed. 0 means that the largest size costs
 less than 1.5 times the smallest. n log n counts as kept up to 1.2: it has itself an exponent of 1.07 to 1.15 here.
-*Too few sizes*: fewer than four fitted into the limit.
+*Too few sizes*: fewer than four fitted into the limit, or the largest is the first to cost more than the smallest.
 """
 
 

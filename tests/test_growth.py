@@ -31,6 +31,7 @@ def test_n_log_n_is_within_the_slack_and_a_square_is_not() -> None:
 def test_cost_that_is_fixed_has_no_exponent_above_0_and_few_sizes_have_none() -> None:
     assert growth.exponent(SIZES, [5.0, 5.1, 5.0, 5.2, 5.3]) == 0
     assert growth.exponent(SIZES[:3], [1.0, 10.0, 100.0]) is None
+    assert growth.exponent(SIZES, [5.0, 5.0, 5.1, 5.0, 9.0]) is None, "one point above the rest is on every curve"
 
 
 def test_the_next_size_is_predicted_by_the_last_two() -> None:
