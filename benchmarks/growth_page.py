@@ -105,10 +105,11 @@ def draw(file: Path, series: Sequence[Grown]) -> None:
     figure = Figure(figsize=(3.6 * len(sides) + 1.6, 6), layout="constrained")
     axes = figure.subplots(2, len(sides), squeeze=False, sharey="row", sharex="col")
     for one in series:
-        colour = f"C{commands.index(one.command) % 10}"
+        place = commands.index(one.command)
+        line = {"color": f"C{place % 10}", "linestyle": "-" if place < 10 else "--"}
         for row, costs in ((0, [r.processor_s for r in one.runs]), (1, [r.peak_bytes / 1e6 for r in one.runs])):
             axes[row][sides.index(one.grows)].loglog(
-                [run.n for run in one.runs], costs, marker=".", color=colour, label=one.command
+                [run.n for run in one.runs], costs, marker=".", label=one.command, **line
             )
     for column, side in enumerate(sides):
         axes[1][column].set_xlabel(side)

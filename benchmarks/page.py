@@ -5,6 +5,7 @@ of all runs.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -146,14 +147,19 @@ def plain(text: str) -> str:
 def ratios(rows: Iterable[Row]) -> dict[str, dict[tuple[str, str], dict[str, float]]]:
     """Script -> (claim, peer) -> run -> ratio, of the runs of `make bench`.
 
-    A run is named by version and day; of several on one day the last counts.
+    Runs are named as in `run_of`; of several of one name the last counts.
     """
     found: dict[str, dict[tuple[str, str], dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
         if row["kind"] == "bench" and row["claim"] and not row["is_ours"] and row["ratio"] > 0:
-            run = f"{row['version']}\n{row['measured'][:10]}"
-            found[row["script"]][row["claim"], row["label"]][run] = row["ratio"]
+            found[row["script"]][row["claim"], row["label"]][run_of(row)] = row["ratio"]
     return found
+
+
+def run_of(row: Row) -> str:
+    """A run on the axis: version, day and processor, for a ratio is another on another processor."""
+    processor = re.sub(r"\((R|TM)\)| Processor.*| CPU.*", "", row["processor"])
+    return f"{row['version']}\n{row['measured'][:10]}\n{processor}"
 
 
 def draw(rows: Sequence[Row], file: Path) -> None:
@@ -163,7 +169,7 @@ def draw(rows: Sequence[Row], file: Path) -> None:
     from matplotlib.ticker import LogLocator, StrMethodFormatter
 
     found = ratios(rows)
-    runs = list(dict.fromkeys(f"{row['version']}\n{row['measured'][:10]}" for row in rows if row["kind"] == "bench"))
+    runs = list(dict.fromkeys(run_of(row) for row in rows if row["kind"] == "bench"))
     # Names stay text, and nothing of the moment is written: the same results give the same file.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "embedscope", "font.size": 7}):
         figure = Figure(figsize=(9, 2.2 * max(1, len(found))), layout="constrained")

@@ -135,7 +135,7 @@ def test_the_plot_has_a_panel_a_script_and_is_the_same_file_for_the_same_results
         *measured("search", claim(claim="Another")),
     ]
     found = page.ratios(rows)
-    assert found["maps"]["Two a|b", "peer"] == {"1.0\n2026-01-01": 400.0, "2.0\n2026-02-01": 400.0}
+    assert found["maps"]["Two a|b", "peer"] == {"1.0\n2026-01-01\nOne": 400.0, "2.0\n2026-02-01\nOne": 400.0}
     for name in ("one.svg", "two.svg"):
         page.draw(rows, tmp_path / name)
     text = (tmp_path / "one.svg").read_text(encoding="utf-8")
