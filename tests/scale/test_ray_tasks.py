@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -83,12 +86,28 @@ def test_the_first_failure_ends_the_run_and_takes_back_what_was_handed_out() -> 
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"\[ray\]"), connected():
         pass
     assert ray_engine.RETRIES == 3
+
+
+def test_an_address_at_which_nothing_listens_is_refused_before_ray_asks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ray = SimpleNamespace(
+        is_initialized=lambda: False, init=lambda address, **_: asked.append(address), shutdown=lambda: None
+    )
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        with connected(address):
+            assert asked == [address]
+    with pytest.raises(EmbedscopeError, match=f"Ray at '{address}' cannot be reached: .*refused"), connected(address):
+        pass
+    for left_to_ray in ("auto", "ray://127.0.0.1:1"):
+        with connected(left_to_ray):
+            pass
+    assert asked == [address, "auto", "ray://127.0.0.1:1"]
 
 
 def test_the_error_of_a_worker_is_told_without_what_the_cluster_wraps_it_in() -> None:

@@ -9,6 +9,7 @@ cores, so that the results that wait to be merged are few however many shards th
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from embedscope.scale.shard_pass import PartialScores, ShardTask, merge_in_group
 
 RETRIES = 3
 """Times that a shard is done again after a worker died, before the run gives up."""
+
+_ANSWERS_S = 10.0
+"""Seconds within which a cluster takes a connection."""
 
 _TASKS_A_CORE = 2
 """Shards and merges handed out for every core of the cluster: one at work, one that waits so that no core does."""
@@ -46,8 +50,10 @@ def connected(address: str | None = None) -> Iterator[Any]:
         return
     options: dict[str, Any] = {"logging_level": "error"} | ({} if address else {"include_dashboard": False})
     try:
+        if address is not None:
+            require_listening(address)
         ray.init(address=address, log_to_driver=False, configure_logging=False, **options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         where = "on this machine" if address is None else f"at '{address}'"
         raise EmbedscopeError(
             f"Ray {where} cannot be reached: {error}. Start it with: ray start --head, and pass its address as "
@@ -57,6 +63,16 @@ def connected(address: str | None = None) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def require_listening(address: str) -> None:
+    """Raise ``OSError`` where nothing listens at ``address``, a HOST:PORT: Ray itself would go on asking for minutes.
+
+    ``auto`` and URIs are left to Ray.
+    """
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "/" not in host and int(port) < 1 << 16:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWERS_S).close()
 
 
 @dataclass(frozen=True, slots=True)
