@@ -59,7 +59,7 @@ ONE_ROUND = ("--repeats", "1")
 SCRIPTS = (
     Script(
         "evaluation_pass",
-        ("--repeats", "3"),
+        ("--repeats", "2"),
         (*ONE_ROUND, "--queries", "50", "--documents", "1000", "--dim", "16"),
     ),
     Script(
@@ -74,7 +74,7 @@ SCRIPTS = (
     ),
     Script("evaluation_whole", ("--repeats", "3")),
     Script("maps", (*ONE_ROUND, "--above", "0", "--placed", "0")),
-    Script("encoding", ("--repeats", "3", "--texts", "300", "--rows", "80", "--passages", "80")),
+    Script("encoding", ("--repeats", "2", "--texts", "300", "--rows", "80", "--passages", "80")),
     Script("start_up"),
     Script("whole_commands"),
     Script("train_epoch", ("--repeats", "2"), (*ONE_ROUND, "--rows", "8")),

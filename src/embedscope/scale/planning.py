@@ -54,8 +54,8 @@ NETWORK_BYTES_PER_S = 1.25e9
 """Assumed between nodes: 10 Gbit/s."""
 
 RAY_START_S = 2.4
-"""Assumed until the workers of a cluster that is there have begun: what runs of three sizes took beyond their estimates
-on two cores, 2.3 to 2.4 s (``benchmarks/plan_check.py --ray``)."""
+"""Assumed until the workers of a cluster that is there have begun: runs of three sizes on two cores took 1.1 to 2.4 s
+beyond their estimates without it (``benchmarks/plan_check.py --ray``)."""
 
 DEVICE_BYTES_PER_S = 12e9
 """Assumed from host to GPU: PCIe 3 x16."""
