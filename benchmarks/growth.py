@@ -165,10 +165,10 @@ def grown(series: Series, work: Work, *, largest: int, limit_s: float) -> Grown:
         runs.append(measured(n, series.words(work, size), work.output))
         cost = f"{runs[-1].processor_s:.1f} s, {runs[-1].peak_bytes / 1e6:,.0f} MB"
         print(f"{series.command} of {n:,} {series.grows}: {cost}", flush=True)
-    return fitted(series.command, series.grows, series.fixed, series.promised, tuple(runs))
+    return with_exponents(series.command, series.grows, series.fixed, series.promised, tuple(runs))
 
 
-def fitted(command: str, grows: str, fixed: int, promised: float, runs: tuple[Measured, ...]) -> Grown:
+def with_exponents(command: str, grows: str, fixed: int, promised: float, runs: tuple[Measured, ...]) -> Grown:
     """A series with its exponents."""
     sizes = [run.n for run in runs]
     time = exponent(sizes, [run.processor_s for run in runs])
@@ -239,7 +239,7 @@ def read_table(file: Path) -> tuple[list[str], list[Grown]]:
     table = json.loads(file.read_text(encoding="utf-8"))
     stated = ("command", "grows", "fixed", "promised")
     return table["machine"], [
-        fitted(*(one[name] for name in stated), tuple(Measured(**run) for run in one["runs"]))
+        with_exponents(*(one[name] for name in stated), tuple(Measured(**run) for run in one["runs"]))
         for one in table["series"]
     ]
 

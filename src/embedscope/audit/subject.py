@@ -295,7 +295,8 @@ class Subject:
 
     def forget_labels(self) -> None:
         """Let go of what only the checks of labels ask for, much of the memory; it is made again where it is asked."""
-        for name in ("lexical", "scorer", "relevant_texts", "same_as_positives", "negative_resampler", "_folded"):
+        texts = ("relevant_texts", "same_as_positives", "_folded", "_telling")
+        for name in ("lexical", "scorer", "negative_resampler", *texts):
             self.__dict__.pop(name, None)
 
     @cached_property
